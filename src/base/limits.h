@@ -26,6 +26,33 @@ enum {
 
     /* CNAME and DNAME steps in one answer: the peers allow 10 to 13. */
     LIMIT_CHAIN = 11,
+
+    /* The budget of one client query (core/budget.h). Packets: Unbound 200 in all, BIND 200 (50 a step),
+     * PowerDNS 50, Knot Resolver 100 iterations; a deep cold name with four unrelated server domains needs
+     * about 30, so 100 leaves room and keeps an attacker's amplification below 100 (NXNSAttack, CAMP). */
+    LIMIT_QUERY_PACKETS = 100,
+    /* PowerDNS 100,000; one TCP answer may be 65,535 bytes, and an honest chain may need two. */
+    LIMIT_QUERY_BYTES = 300000,
+    /* Sub-queries (server addresses, later DS and DNSKEY) of one client query: Unbound 20 DS/NS finds. */
+    LIMIT_QUERY_SUBQUERIES = 32,
+    /* Depth of sub-queries below sub-queries: BIND 7, PowerDNS 16, Unbound 4. */
+    LIMIT_QUERY_DEPTH = 6,
+    /* KeyTrap, CVE-2023-50387: PowerDNS 30, Knot Resolver 32, BIND 16. */
+    LIMIT_QUERY_SIGNATURES = 32,
+    /* CVE-2023-50868: PowerDNS 600. */
+    LIMIT_QUERY_HASHES = 600,
+    /* Time for one client query, ms: BIND and Knot Resolver 10 s, PowerDNS 7 s; stub resolvers give up after
+     * 5 s a try, so past 8 s nobody listens. */
+    LIMIT_QUERY_MS = 8000,
+    /* Name servers of a delegation that are looked at, and addresses of one of them (NXNSAttack,
+     * NRDelegation): BIND 13 and 6, PowerDNS 13, Unbound 20. */
+    LIMIT_DELEGATION_SERVERS = 13,
+    LIMIT_SERVER_ADDRESSES = 6,
+
+    /* Trace of one query: events kept always (16 bytes each, a 1 KiB ring), and when armed. */
+    LIMIT_TRACE_RING = 64,
+    LIMIT_TRACE_EVENTS = 2048,
+    LIMIT_TRACE_BYTES = 262144,
 };
 
 #endif

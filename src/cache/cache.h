@@ -1,0 +1,65 @@
+/* The resolver's cache: the one writable thing that all workers share.
+ *
+ * Sharded by a keyed hash of (name, type, class); each shard has its own spin lock and its own part
+ * of the byte budget, and throws out by SIEVE or S3-FIFO, so that a scan does not push out what is
+ * in use. An entry is one contiguous blob without pointers. Expiry is decided by both clocks
+ * (core/env.h). */
+#ifndef BANYAN_CACHE_CACHE_H
+#define BANYAN_CACHE_CACHE_H
+
+#include "base/arena.h"
+#include "base/hash.h"
+#include "core/env.h"
+#include "dns/rrset.h"
+
+struct cache;
+
+/* How far data may be trusted (RFC 2181 section 5.4.1): higher replaces lower, lower never replaces
+ * higher while that is fresh. */
+enum cache_rank {
+    RANK_GLUE = 1,       /* additional section of a referral */
+    RANK_REFERRAL,       /* NS of the authority section of a referral */
+    RANK_NONAUTH_ANSWER, /* answer section without AA */
+    RANK_AUTHORITY,      /* authority section of an authoritative answer */
+    RANK_ANSWER,         /* answer section with AA */
+    RANK_LOCAL,          /* hints, local data */
+};
+
+enum cache_kind { CACHE_NONE, CACHE_RRSET, CACHE_NODATA, CACHE_NXDOMAIN, CACHE_FAILURE };
+
+/* An entry, copied out into the caller's arena. */
+struct cache_entry {
+    enum cache_kind kind;
+    enum cache_rank rank;
+    uint32_t ttl_s;   /* left */
+    struct rrset set; /* RRSET: with the TTL left */
+    struct rrset
+        soa; /* NODATA, NXDOMAIN: the SOA for the authority section; count 0 if there was none */
+    uint16_t reason; /* FAILURE: enum reason of the culprit */
+};
+
+/* Owns max_bytes at most. NULL when memory is out. */
+struct cache *cache_new(size_t max_bytes, unsigned shards, const struct env *env) MUST_USE;
+void cache_free(struct cache *c);
+/* Looks up exactly (name, type, class): an NXDOMAIN entry is found under every type. Expired
+ * entries are CACHE_NONE. */
+enum cache_kind cache_get(struct cache *c, const uint8_t *name, uint16_t type, uint16_t rclass,
+                          struct now now, struct arena *a, struct cache_entry *ret);
+/* Stores; silently declines what is too big, has TTL 0, or ranks below a fresh entry. */
+void cache_put(struct cache *c, const struct rrset *set, enum cache_rank rank, struct now now);
+/* kind NODATA, NXDOMAIN or FAILURE; soa may be NULL. */
+void cache_put_negative(struct cache *c, enum cache_kind kind, const uint8_t *name, uint16_t type,
+                        uint16_t rclass, uint32_t ttl_s, const struct rrset *soa, uint16_t reason,
+                        struct now now);
+/* Flushes: takes effect at once for lookups. type 0: all types. Returns entries removed or hidden.
+ */
+uint64_t cache_flush_name(struct cache *c, const uint8_t *name, uint16_t type);
+uint64_t cache_flush_below(struct cache *c, const uint8_t *apex);
+void cache_flush_all(struct cache *c);
+
+struct cache_stats {
+    uint64_t entries, bytes, max_bytes, hits, misses, inserts, evictions, expired, negative;
+};
+struct cache_stats cache_stats(const struct cache *c);
+
+#endif

@@ -1,0 +1,109 @@
+/* The recursive resolver (RFC 1034 section 5.3.3, RFC 9156 and others) as a machine without input
+ * and output.
+ *
+ * A driver feeds it requests, replies and the time, then drains effects and asks for the next
+ * deadline:
+ *
+ *     resolver_request(r, &rq, &n)  ->  answer at once, drop, or later
+ *     resolver_reply(r, id, bytes, now), resolver_failed(r, id, why, now), resolver_tick(r, now)
+ *     while (resolver_effect(r, &e)) do what e says
+ *     sleep until resolver_deadline(r)
+ *
+ * One object a worker; the cache is shared by all workers. */
+#ifndef BANYAN_RESOLVER_RESOLVER_H
+#define BANYAN_RESOLVER_RESOLVER_H
+
+#include "base/hash.h"
+#include "base/netaddr.h"
+#include "cache/cache.h"
+#include "core/trace.h"
+#include "dns/rrset.h"
+#include "query/request.h"
+
+struct root_hint {
+    struct name server;
+    struct netaddr address; /* port 0: the upstream port */
+};
+
+/* Borrowed from the configuration snapshot until resolver_swap(). */
+struct resolver_options {
+    const struct root_hint *hints;
+    size_t hint_count;
+    const struct netprefix *allow; /* clients that may ask; default: loopback only */
+    size_t allow_count;
+    const struct netaddr
+        *outgoing; /* source addresses to use, at most one of each family; may be none */
+    size_t outgoing_count;
+    uint16_t upstream_port; /* 53 but in a lab */
+    uint16_t udp_size;      /* EDNS size, both ways */
+    bool ipv4, ipv6;        /* families to use upstream */
+    bool minimise;          /* RFC 9156 */
+    bool prime;             /* RFC 9609, at the first need */
+    bool query_loopback;    /* may servers be at 127.0.0.0/8 and ::1? default no */
+    uint32_t ttl_min_s, ttl_max_s, negative_ttl_max_s;
+    uint32_t timeout_ms;  /* for a server never asked before (376 ms in Unbound) */
+    uint32_t max_clients; /* client queries waiting at once on this worker */
+    const char *identity; /* NSID */
+};
+
+void resolver_options_default(struct resolver_options *opt);
+
+struct resolver;
+
+/* Borrows all. NULL when memory is out. */
+struct resolver *resolver_new(const struct resolver_options *opt, struct cache *cache,
+                              const struct env *env) MUST_USE;
+void resolver_free(struct resolver *r);
+void resolver_swap(struct resolver *r, const struct resolver_options *opt);
+
+enum outcome resolver_request(struct resolver *r, struct request *rq, size_t *ret_n);
+struct service resolver_service(struct resolver *r);
+/* A message for exchange `id` arrived (TCP: without its length prefix). `from` is who sent it. */
+void resolver_reply(struct resolver *r, uint64_t id, const struct netaddr *from, struct bytes wire,
+                    struct now now);
+/* Exchange `id` cannot go on: ST_EREFUSED (ICMP or RST), ST_EIO (no route), ST_ETIMEOUT (connect).
+ */
+void resolver_failed(struct resolver *r, uint64_t id, enum status why, struct now now);
+/* Runs timers that are due. */
+void resolver_tick(struct resolver *r, struct now now);
+/* Mono time of the next timer, UINT64_MAX if none. */
+uint64_t resolver_deadline(const struct resolver *r);
+/* The next thing to do; false when there is none. */
+bool resolver_effect(struct resolver *r, struct effect *ret);
+
+/* A resolution from inside (tools, control, simulator): the same machine with a trace. done is
+ * called once, from inside one of the calls above or from resolver_resolve itself; the answer
+ * message and the trace are borrowed for that call. */
+struct resolve_task {
+    const uint8_t *name;
+    uint16_t type, rclass;
+    bool cold;  /* pass by the cache and leave it unchanged */
+    bool armed; /* keep a whole trace */
+    void (*done)(void *ctx, struct bytes answer, const struct trace *trace);
+    void *ctx;
+};
+enum status resolver_resolve(struct resolver *r, const struct resolve_task *task,
+                             struct now now) MUST_USE;
+
+#define RESOLVER_COUNTERS(COUNTER)                                                                 \
+    COUNTER(queries, "queries from clients")                                                       \
+    COUNTER(refused, "queries refused by access control")                                          \
+    COUNTER(cache_hits, "client queries answered from the cache")                                  \
+    COUNTER(cache_misses, "client queries that needed work")                                       \
+    COUNTER(coalesced, "client queries joined to one in flight")                                   \
+    COUNTER(servfail, "SERVFAIL answers")                                                          \
+    COUNTER(upstream_udp, "queries sent over UDP")                                                 \
+    COUNTER(upstream_tcp, "queries sent over TCP")                                                 \
+    COUNTER(upstream_timeouts, "upstream queries without a reply")                                 \
+    COUNTER(upstream_mismatch, "replies that did not match")                                       \
+    COUNTER(budget_exhausted, "queries that used up their budget")                                 \
+    COUNTER(overload, "client queries turned away at the limit")
+
+struct resolver_counters {
+#define COUNTER(name, help) uint64_t name;
+    RESOLVER_COUNTERS(COUNTER)
+#undef COUNTER
+};
+const struct resolver_counters *resolver_counters(const struct resolver *r);
+
+#endif
