@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "base/limits.h"
 #include "base/netaddr.h"
 #include "core/budget.h"
 #include "core/env.h"
@@ -60,9 +61,9 @@ struct trace_event {
 struct trace {
     uint64_t start_us;
     bool armed;
-    bool cut;                    /* events were lost to a limit */
-    uint32_t total;              /* events ever added */
-    struct trace_event ring[64]; /* unarmed: the last 64 */
+    bool cut;                                  /* events were lost to a limit */
+    uint32_t total;                            /* events ever added */
+    struct trace_event ring[LIMIT_TRACE_RING]; /* unarmed: the last ones */
     /* armed: */
     struct trace_event *events;
     struct trace_detail *details;

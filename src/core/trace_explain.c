@@ -1,0 +1,183 @@
+/* One plain paragraph about a resolution: what happened, whose fault it is, what to do. */
+#include "core/trace_render.h"
+
+#include "dns/codes.h"
+#include "dns/rr_type.h"
+
+/* Who has to act when a resolution failed for a reason, and how. Reasons without a row blame
+ * nobody. */
+static const struct {
+    const char *whose; /* {zone} and {address} are filled in */
+    const char *advice;
+} blame[WHY_COUNT] = {
+    [WHY_REPLY_LAME] = {"the operator of {zone}",
+                        "Either the server at {address} must be configured to serve {zone}, or it "
+                        "must be taken out of "
+                        "the zone's NS records (here and at the parent)."},
+    [WHY_REPLY_UPWARD] =
+        {"the operator of {zone}",
+         "Either the server at {address} must be configured to serve {zone}, or it must be taken "
+         "out of the zone's NS records (here and at the parent)."},
+    [WHY_REPLY_MALFORMED] =
+        {"the operator of the server {address}",
+         "Its replies break the protocol; its software or a middlebox before it needs mending."},
+    [WHY_REPLY_RCODE] = {"the operator of the server {address}",
+                         "Its own log will say why it answers so; often a zone failed to load or "
+                         "expired there, or it "
+                         "refuses strangers."},
+    [WHY_TIMEOUT] = {"the operator of the server {address}, or the network between",
+                     "Check that the server runs and that UDP and TCP port 53 reach it: `banyan "
+                     "query @{address} {zone} SOA`."},
+    [WHY_UNREACHABLE] =
+        {"the operator of the server {address}, or the network between",
+         "Nothing listens there or the way to it is closed: check the address, the routes and the "
+         "firewall."},
+    [WHY_ALIAS_LOOP] = {"the owner of the aliases",
+                        "One of the CNAME records must point somewhere else."},
+    [WHY_ALIAS_TOO_LONG] = {"the owner of the aliases", "Shorten the chain of CNAME records."},
+    [WHY_SERVERS_UNKNOWN] =
+        {"the operator of {zone}",
+         "The names in its NS records have no address that can be found: add address records (and "
+         "glue at the parent when they are inside the zone)."},
+    [WHY_SERVER_LOOP] =
+        {"the operators of the zones named",
+         "Two zones need each other to find their servers: one of them needs glue at its parent or "
+         "a server elsewhere."},
+    [WHY_SERVERS_FAILED] = {"the operator of {zone}",
+                            "Ask each of its servers by hand: `banyan query @SERVER {zone} SOA`."},
+    [WHY_BUDGET_SPENT] =
+        {"the operator of the zone asked",
+         "Answering took more work than one question may cost: the delegation is far too "
+         "complicated, or made to waste work."},
+    [WHY_DEADLINE] = {"the servers asked, or the network",
+                      "They are too slow or silent; try again, then look at the trace."},
+    [WHY_REFUSED_CLIENT] = {"this resolver's configuration",
+                            "Add the client's network to resolver.allow."},
+    [WHY_CACHE_FAILURE] =
+        {"the servers asked before",
+         "The same question failed moments ago and is not asked again yet (RFC 9520): run "
+         "`banyan trace --cold` to see it fail afresh."},
+};
+
+static void fill(const char *s, const struct trace_detail *d, struct text *out)
+{
+    for (const char *p; (p = strchr(s, '{')) != NULL;) {
+        text_bytes(out, s, (size_t)(p - s));
+        if (strncmp(p, "{zone}", 6) == 0 && d->zone != NULL)
+            name_text(d->zone, out);
+        else if (strncmp(p, "{zone}", 6) == 0)
+            text_str(out, "the zone");
+        else if (d->address.family != ADDR_NONE)
+            netaddr_text(&d->address, out);
+        else
+            text_str(out, "the server");
+        s = strchr(p, '}') + 1;
+    }
+    text_str(out, s);
+}
+
+struct summary {
+    const struct trace_event *first, *verdict;
+    unsigned sent, problems, cache_hits;
+};
+
+static struct summary summarise(const struct trace *t)
+{
+    struct summary s = {0};
+    const struct trace_event *e;
+    for (uint32_t i = 0; (e = trace_next(t, &i)) != NULL;) {
+        enum reason_kind kind = reason_kind((enum reason)e->reason);
+        if (e->reason == WHY_QUERY_BEGIN && s.first == NULL)
+            s.first = e;
+        if (kind == REASON_VERDICT && e->depth == 0)
+            s.verdict = e;
+        s.sent += kind == REASON_SEND;
+        s.problems += kind == REASON_PROBLEM;
+        s.cache_hits += e->reason == WHY_CACHE_HIT || e->reason == WHY_CACHE_NEGATIVE;
+    }
+    return s;
+}
+
+static void put_question(const struct trace *t, const struct summary *s, struct text *out)
+{
+    char buf[24];
+    const struct trace_detail *d = s->first ? trace_detail_of(t, s->first) : NULL;
+    if (d != NULL && d->name != NULL) {
+        name_text(d->name, out);
+        text_fmt(out, " %s", rr_type_str(d->type, buf));
+    } else {
+        text_str(out, "The question");
+    }
+}
+
+static void put_work(const struct trace *t, const struct summary *s, struct text *out)
+{
+    if (s->sent == 0)
+        text_str(out, " It came from the cache; no server was asked.");
+    else
+        text_fmt(out, " It took %u upstream quer%s and %u.%u ms.", s->sent,
+                 s->sent == 1 ? "y" : "ies", t->total_us / 1000, t->total_us / 100 % 10);
+}
+
+/* What went wrong on the way although the query ended well: worth a word to the operator. */
+static void put_troubles(const struct trace *t, struct text *out)
+{
+    const struct trace_event *e = trace_culprit(t);
+    if (e == NULL) {
+        text_str(out, " Nothing is wrong.");
+        return;
+    }
+    text_str(out, " On the way something went wrong that did no harm this time: ");
+    trace_sentence(t, e, out);
+    text_char(out, '.');
+}
+
+static void explain_failure(const struct trace *t, const struct summary *s, struct text *out)
+{
+    char rcode[24];
+    const struct trace_event *e = trace_culprit(t);
+    put_question(t, s, out);
+    text_fmt(out, " could not be answered (%s).", rcode_str(t->rcode, rcode));
+    if (e == NULL) {
+        text_str(out, " The trace does not say why.");
+        return;
+    }
+    text_str(out, " The reason: ");
+    trace_sentence(t, e, out);
+    text_char(out, '.');
+    if (blame[e->reason].whose != NULL) {
+        text_str(out, " This is for ");
+        fill(blame[e->reason].whose, trace_detail_of(t, e), out);
+        text_str(out, " to mend. ");
+        fill(blame[e->reason].advice, trace_detail_of(t, e), out);
+    }
+}
+
+void trace_explain(const struct trace *t, struct text *out)
+{
+    struct summary s = summarise(t);
+    if (t->rcode != RCODE_NOERROR && t->rcode != RCODE_NXDOMAIN) {
+        explain_failure(t, &s, out);
+        text_char(out, '\n');
+        return;
+    }
+    put_question(t, &s, out);
+    if (t->rcode == RCODE_NXDOMAIN) {
+        text_str(
+            out,
+            " has no answer because the name does not exist; that is what its zone says, not a "
+            "failure. If it should exist, the owner of the zone has to add it.");
+    } else if (s.verdict != NULL && s.verdict->reason == WHY_ANSWERED_NODATA) {
+        text_str(
+            out,
+            " has no answer: the name exists, but has no record of this type; that is what its "
+            "zone says, not a failure.");
+    } else if (s.verdict != NULL && trace_detail_of(t, s.verdict)->text != NULL) {
+        text_fmt(out, " has the answer %s.", trace_detail_of(t, s.verdict)->text);
+    } else {
+        text_str(out, " was answered.");
+    }
+    put_work(t, &s, out);
+    put_troubles(t, out);
+    text_char(out, '\n');
+}
