@@ -1,0 +1,13 @@
+/* One resolution inside the calling process: a resolver machine of its own, driven with poll(2).
+ * For tools that resolve from the root by themselves; the server has its own loop. */
+#ifndef BANYAN_IO_LOCAL_H
+#define BANYAN_IO_LOCAL_H
+
+#include "resolver/resolver.h"
+
+/* Runs task to its end (task->done is called once) or until timeout_ms. ST_ETIMEOUT, ST_ENOMEM, or
+ * what resolver_resolve said. */
+enum status local_resolve(const struct resolver_options *opt, const struct resolve_task *task,
+                          uint32_t timeout_ms) MUST_USE;
+
+#endif
