@@ -35,6 +35,10 @@ enum status rdata_parse_line(uint16_t type, struct bytes line, const uint8_t *or
                              struct writer *out, struct diag *d) MUST_USE;
 /* Presentation form; RDATA must be valid for the type (else the generic \# form is printed). */
 void rdata_text(uint16_t type, struct bytes rdata, struct text *out);
+/* False when only the generic form can say what RDATA holds: unknown types, types without a form of
+ * their own, and data that no text form can express (such as SVCB whose "mandatory" names a missing
+ * key: acceptable on the wire, refused in a zone). */
+bool rdata_has_text(uint16_t type, struct bytes rdata);
 /* Generic \# form of RFC 3597 section 5. */
 void rdata_text_generic(struct bytes rdata, struct text *out);
 /* A JSON object of named fields, e.g. {"preference":10,"exchange":"mx.example."}. */
