@@ -53,6 +53,27 @@ enum {
     LIMIT_TRACE_RING = 64,
     LIMIT_TRACE_EVENTS = 2048,
     LIMIT_TRACE_BYTES = 262144,
+
+    /* Master files. One entry (a record with its parentheses) as text: 65,535 bytes of RDATA as \DDD escapes
+     * take 262,140; more is a mistake or an attack on memory. */
+    LIMIT_ZONE_ENTRY = 1 << 20,
+    LIMIT_ZONE_TOKENS = 1 << 16,
+    /* $INCLUDE inside $INCLUDE; a file that includes itself is refused at once. */
+    LIMIT_INCLUDE_DEPTH = 8,
+    /* Records of one $GENERATE: a line must not become a denial of service. BIND has no limit. */
+    LIMIT_GENERATE = 1 << 20,
+
+    /* Configuration. 64 MiB and four million nodes hold 500,000 zones; the depth is what the schema needs and
+     * some; includes nest as $INCLUDE does. After so many errors nobody reads on. */
+    LIMIT_CONFIG_SIZE = 64 << 20,
+    LIMIT_CONFIG_NODES = 4000000,
+    LIMIT_CONFIG_DEPTH = 12,
+    LIMIT_CONFIG_INCLUDES = 8,
+    LIMIT_CONFIG_ERRORS = 200,
+
+    /* Answers that may wait for a TCP client to read them: two of the largest and their length fields;
+     * past that the server stops reading from it (RFC 7766 section 6.2.1.1; slow readers). */
+    LIMIT_TCP_PENDING = 131080,
 };
 
 #endif
