@@ -1,4 +1,5 @@
-/* Master files to zones: the scanner's records into the builder, with every error of the file told. */
+/* Master files to zones: the scanner's records into the builder, with every error of the file told.
+ */
 #ifndef BANYAN_ZONE_LOAD_H
 #define BANYAN_ZONE_LOAD_H
 
@@ -16,15 +17,16 @@ struct file_source {
 };
 
 struct zone_load_options {
-    const uint8_t *origin;        /* NULL: the owner of the SOA, or $ORIGIN before it */
-    uint32_t default_ttl;         /* used where the file gives none; 0: that is an error (RFC 2308 s. 4) */
-    const char *include_dir;      /* $INCLUDE may only reach files below it; NULL: the zone file's folder */
-    bool no_include;              /* refuse $INCLUDE */
-    uint32_t max_errors;          /* stop after so many; 0: all are reported */
+    const uint8_t *origin; /* NULL: the owner of the SOA, or $ORIGIN before it */
+    uint32_t default_ttl;  /* used where the file gives none; 0: that is an error (RFC 2308 s. 4) */
+    const char
+        *include_dir;    /* $INCLUDE may only reach files below it; NULL: the zone file's folder */
+    bool no_include;     /* refuse $INCLUDE */
+    uint32_t max_errors; /* stop after so many; 0: all are reported */
 };
 
-/* Loads a zone. On any error nothing is returned and every error of the file went to sink. *ret is owned
- * by the caller (zone_drop). */
+/* Loads a zone. On any error nothing is returned and every error of the file went to sink. *ret is
+ * owned by the caller (zone_drop). */
 enum status zone_load(const struct file_source *fs, const char *path,
                       const struct zone_load_options *opt, struct diag_sink *sink,
                       struct zone **ret) MUST_USE;

@@ -1,0 +1,191 @@
+/* Takes records in any order and gives every owner its node; seal.c makes the RRsets, finish.c the
+ * snapshot.
+ *
+ * Records of one owner mostly stand together, so an owner's RRsets are made as soon as the next
+ * owner begins, straight into the arena the snapshot will keep: nothing is held twice. */
+#include "zone/build.h"
+
+#include <stdlib.h>
+
+enum { FIRST_WORDS = 128, FIRST_NODES = 12 };
+
+static struct hash_key seed = {0x62616e79616e2d7au, 0x6f6e652d68617368u};
+
+void zone_hash_seed(struct hash_key key)
+{
+    seed = key;
+}
+
+uint32_t build_alloc(struct zone_builder *b, size_t n)
+{
+    size_t need = (n + 3) / 4;
+    if (need > UINT32_MAX - b->words)
+        return 0;
+    if (need > b->cap - b->words) {
+        size_t cap = b->cap + (size_t)b->cap / 2 + need + FIRST_WORDS;
+        cap = MIN(cap, UINT32_MAX);
+        uint32_t *p = realloc(b->mem, cap * 4);
+        if (p == NULL)
+            return 0;
+        b->mem = p;
+        b->cap = (uint32_t)cap;
+    }
+    uint32_t at = b->words;
+    b->words += (uint32_t)need;
+    return at;
+}
+
+/* Room in the index for one more node, at most 85 % full. */
+static bool index_room(struct zone_builder *b)
+{
+    if (b->nodes < (uint64_t)b->buckets * BUCKET_SLOTS * 85 / 100)
+        return true;
+    uint32_t buckets = b->buckets * 2;
+    struct bucket *nb = index_new(buckets);
+    if (nb == NULL)
+        return false;
+    for (uint32_t i = 1; i < b->nodes; i++) /* the apex is not in the index */
+        index_put(nb, buckets, b->hash[i], b->ref[i]);
+    free(b->bucket);
+    b->bucket = nb;
+    b->buckets = buckets;
+    return true;
+}
+
+/* A new node; 0 when memory is out. */
+static uint32_t node_new(struct zone_builder *b, uint32_t parent, uint64_t hash,
+                         const uint8_t *label)
+{
+    if (b->nodes == b->node_cap) {
+        uint32_t cap = b->node_cap * 2;
+        uint64_t *h = realloc(b->hash, cap * sizeof *h);
+        if (h != NULL)
+            b->hash = h;
+        uint32_t *r = realloc(b->ref, cap * sizeof *r);
+        if (r != NULL)
+            b->ref = r;
+        if (h == NULL || r == NULL)
+            return 0;
+        b->node_cap = cap;
+    }
+    if (!index_room(b))
+        return 0;
+    uint32_t ref = build_alloc(b, sizeof(struct zone_node) + 1u + label[0]);
+    if (ref == 0)
+        return 0;
+    struct zone_node *n = node_at(b->mem, ref);
+    unsigned above = b->origin_labels;
+    if (parent != 0) {
+        struct zone_node *up = node_at(b->mem, parent);
+        up->flags |= NODE_KIDS | (label[0] == 1 && label[1] == '*' ? NODE_WILD : 0);
+        above = up->labels + 1u;
+        index_put(b->bucket, b->buckets, hash, ref);
+    }
+    *n = (struct zone_node){.parent = parent, .rank = b->nodes, .labels = (uint8_t)above};
+    memcpy(n->label, label, 1u + label[0]);
+    b->hash[b->nodes] = hash;
+    b->ref[b->nodes++] = ref;
+    return ref;
+}
+
+struct zone_builder *zone_builder_new(const uint8_t *origin)
+{
+    struct zone_builder *b = calloc(1, sizeof *b);
+    if (b == NULL)
+        return NULL;
+    b->origin_len = (uint8_t)name_copy(b->origin, origin);
+    b->origin_labels = (uint8_t)name_labels(origin);
+    b->key = seed;
+    b->buckets = 1;
+    b->node_cap = FIRST_NODES;
+    b->bucket = index_new(1);
+    b->hash = malloc(FIRST_NODES * sizeof *b->hash);
+    b->ref = malloc(FIRST_NODES * sizeof *b->ref);
+    b->mem = malloc(FIRST_WORDS * sizeof *b->mem);
+    if (b->bucket != NULL && b->hash != NULL && b->ref != NULL && b->mem != NULL) {
+        b->cap = FIRST_WORDS;
+        b->mem[0] = 0;
+        b->words = 1;
+        b->apex = node_new(b, 0, 0, name_root);
+        if (b->apex != 0)
+            return b;
+    }
+    zone_builder_free(b);
+    return NULL;
+}
+
+void zone_builder_free(struct zone_builder *b)
+{
+    if (b == NULL)
+        return;
+    free(b->mem);
+    free(b->bucket);
+    free(b->hash);
+    free(b->ref);
+    free(b->slot);
+    free(b->slot_hash);
+    free(b->scratch);
+    pends_free(&b->now);
+    pends_free(&b->loose);
+    free(b);
+}
+
+void zone_builder_watch(struct zone_builder *b, zone_finding_fn *fn, void *ctx)
+{
+    b->fn = fn;
+    b->fn_ctx = ctx;
+}
+
+/* Finds or makes the node of a name; ST_ESEMANTIC if it is not in the zone. */
+static enum status node_for(struct zone_builder *b, const uint8_t *owner, uint32_t *ret)
+{
+    uint8_t at[LIMIT_LABELS];
+    unsigned labels = 0;
+    const uint8_t *q = owner;
+    for (; *q != 0; q += 1 + *q)
+        at[labels++] = (uint8_t)(q - owner);
+    if (labels < b->origin_labels)
+        return ST_ESEMANTIC;
+    unsigned below = labels - b->origin_labels;
+    const uint8_t *tail = below < labels ? owner + at[below] : q;
+    if (!name_equal(tail, b->origin))
+        return ST_ESEMANTIC;
+    uint32_t ref = b->apex;
+    uint64_t hash = 0;
+    for (unsigned i = below; i-- > 0;) {
+        const uint8_t *label = owner + at[i];
+        hash = node_hash(&b->key, hash, label);
+        uint32_t next = index_find(b->bucket, b->buckets, b->mem, hash, ref, label);
+        if (next == 0)
+            next = node_new(b, ref, hash, label);
+        if (next == 0)
+            return ST_ENOMEM;
+        ref = next;
+    }
+    *ret = ref;
+    return ST_OK;
+}
+
+enum status zone_builder_add(struct zone_builder *b, const uint8_t *owner, uint16_t type,
+                             uint32_t ttl, struct bytes rdata)
+{
+    if (rdata.n > UINT16_MAX || (type == RR_RRSIG && rdata.n < 19) ||
+        (type == RR_SOA && rdata.n < 22))
+        return ST_EFORMAT;
+    if (rr_type_flags(type) & RRF_META)
+        return ST_EUNSUPPORTED;
+    size_t len = name_len(owner);
+    if (b->cur == 0 || len != b->cur_len || memcmp(owner, b->cur_name, len) != 0) {
+        TRY(build_seal(b));
+        b->cur = 0;
+        uint32_t ref;
+        TRY(node_for(b, owner, &ref));
+        b->cur = ref;
+        b->cur_len = (uint8_t)len;
+        memcpy(b->cur_name, owner, len);
+    }
+    uint32_t covers = type == RR_RRSIG ? rrsig_covers(rdata) : 0;
+    struct pend rec = {
+        .node = b->cur, .key = (uint32_t)type << 16 | covers, .seq = b->now.n, .ttl = ttl};
+    return pends_add(&b->now, rec, rdata);
+}

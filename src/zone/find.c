@@ -1,0 +1,211 @@
+/* Lookups in a snapshot: down from the apex, one label at a time (RFC 1034 section 4.3.2). */
+#include "zone/snapshot.h"
+
+struct path {
+    uint8_t
+        at[LIMIT_LABELS]; /* offsets of the labels below the apex, the one furthest left first */
+    unsigned n;
+};
+
+/* Splits qname below the zone's origin; false if it is not in the zone. */
+static bool path_split(const struct zone *z, const uint8_t *qname, struct path *p)
+{
+    unsigned labels = 0;
+    const uint8_t *q = qname;
+    for (; *q != 0; q += 1 + *q)
+        p->at[labels++] = (uint8_t)(q - qname);
+    size_t len = (size_t)(q - qname) + 1;
+    if (labels < z->origin_labels || len < z->origin_len)
+        return false;
+    p->n = labels - z->origin_labels;
+    size_t skip = len - z->origin_len;
+    if (p->n < labels && p->at[p->n] != skip)
+        return false;
+    for (unsigned i = 0; i < z->origin_len; i++)
+        if (ascii_lower(qname[skip + i]) != ascii_lower(z->origin[i]))
+            return false;
+    return true;
+}
+
+static uint32_t child(const struct zone *z, uint64_t *hash, uint32_t parent, const uint8_t *label)
+{
+    *hash = node_hash(&z->key, *hash, label);
+    return index_find(z->bucket, z->buckets, z->mem, *hash, parent, label);
+}
+
+static void found(struct zone_found *ret, enum zone_match m, const struct zone_node *n,
+                  const struct zone_node *encloser)
+{
+    ret->match = m;
+    ret->node = n;
+    ret->node_labels = n != NULL ? n->labels : 0;
+    ret->encloser = encloser;
+    ret->encloser_labels = encloser->labels;
+}
+
+void zone_find(const struct zone *z, const uint8_t *qname, struct zone_found *ret)
+{
+    static const uint8_t star[2] = {1, '*'};
+    struct path p;
+    *ret = (struct zone_found){.match = ZONE_OUTSIDE};
+    if (!path_split(z, qname, &p))
+        return;
+    uint32_t ref = z->apex;
+    uint64_t hash = 0;
+    const struct zone_node *n = node_at(z->mem, ref);
+    for (unsigned i = p.n; i-- > 0;) {
+        if (n->flags & NODE_DNAME) { /* RFC 6672 section 2.3: below, not at, its owner */
+            found(ret, ZONE_DNAME, n, n);
+            return;
+        }
+        uint64_t h = hash;
+        uint32_t next = child(z, &h, ref, qname + p.at[i]);
+        if (next == 0) {
+            uint32_t wild = n->flags & NODE_WILD ? child(z, &hash, ref, star) : 0;
+            found(ret, wild != 0 ? ZONE_WILDCARD : ZONE_NXDOMAIN,
+                  wild != 0 ? node_at(z->mem, wild) : NULL, n);
+            return;
+        }
+        ref = next;
+        hash = h;
+        n = node_at(z->mem, ref);
+        if (n->flags & NODE_CUT) {
+            found(ret, ZONE_DELEGATION, n, n);
+            ret->at_cut = i == 0;
+            return;
+        }
+    }
+    found(ret, ZONE_EXACT, n, n);
+}
+
+/* The exact node of a name, whatever stands above it; NULL if there is none. */
+static const struct zone_node *node_exact(const struct zone *z, const uint8_t *name)
+{
+    struct path p;
+    if (!path_split(z, name, &p))
+        return NULL;
+    uint32_t ref = z->apex;
+    uint64_t hash = 0;
+    for (unsigned i = p.n; i-- > 0 && ref != 0;)
+        ref = child(z, &hash, ref, name + p.at[i]);
+    return ref != 0 ? node_at(z->mem, ref) : NULL;
+}
+
+const struct zone_node *zone_node_of(const struct zone *z, const uint8_t *name)
+{
+    return node_exact(z, name);
+}
+
+static const struct set *set_find(const struct zone *z, const struct zone_node *n, uint16_t type)
+{
+    if (n->sets == 0)
+        return NULL;
+    if (!(n->flags & NODE_MANY)) {
+        const struct set *s = set_at(z->mem, n->sets);
+        return s->type == type ? s : NULL;
+    }
+    const struct set_table *t = table_at(z->mem, n->sets);
+    uint32_t lo = 0, hi = t->count;
+    while (lo < hi) {
+        uint32_t mid = (lo + hi) / 2;
+        if (t->at[mid].type < type)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < t->count && t->at[lo].type == type ? set_at(z->mem, t->at[lo].ref) : NULL;
+}
+
+static void set_view(const struct set *s, const uint8_t *owner, struct rrset *ret)
+{
+    *ret = (struct rrset){.owner = owner,
+                          .type = s->type,
+                          .rclass = CLASS_IN,
+                          .ttl = s->ttl,
+                          .count = s->count,
+                          .rdata_size = s->size,
+                          .rdata = s->rdata};
+}
+
+bool zone_rrset(const struct zone *z, const struct zone_node *n, uint16_t type,
+                const uint8_t *owner, struct rrset *ret)
+{
+    const struct set *s = set_find(z, n, type);
+    if (s == NULL)
+        return false;
+    set_view(s, owner, ret);
+    return true;
+}
+
+bool zone_glue(const struct zone *z, const uint8_t *name, uint16_t type, struct rrset *ret)
+{
+    const struct zone_node *n = node_exact(z, name);
+    return n != NULL && zone_rrset(z, n, type, name, ret);
+}
+
+/* The run of RRSIGs from byte `from` on that cover one type; its TTL is that of the RRset it covers
+ * (RFC 4034 section 3), or the original TTL field if the zone lacks that RRset. */
+static void rrsig_run(const struct zone *z, const struct zone_node *n, const struct set *s,
+                      uint32_t from, struct rrset *ret)
+{
+    const uint8_t *p = s->rdata + from, *end = s->rdata + s->size;
+    uint16_t covers = get_be16(p + 2), count = 0;
+    const uint8_t *q = p;
+    while (q < end && get_be16(q + 2) == covers) {
+        q += 2 + get_be16(q);
+        count++;
+    }
+    const struct set *c = covers != RR_RRSIG ? set_find(z, n, covers) : NULL;
+    ret->count = count;
+    ret->rdata = p;
+    ret->rdata_size = (uint32_t)(q - p);
+    ret->ttl = c != NULL ? c->ttl : get_be16(p) >= 8 ? get_be32(p + 6) : s->ttl;
+}
+
+bool zone_rrsig(const struct zone *z, const struct zone_node *n, uint16_t type,
+                const uint8_t *owner, struct rrset *ret)
+{
+    if (!(n->flags & NODE_SIGNED))
+        return false;
+    const struct set *s = set_find(z, n, RR_RRSIG);
+    for (uint32_t at = 0; s != NULL && at < s->size; at += 2u + get_be16(s->rdata + at))
+        if (get_be16(s->rdata + at + 2) == type) {
+            set_view(s, owner, ret);
+            rrsig_run(z, n, s, at, ret);
+            return true;
+        }
+    return false;
+}
+
+/* The cursor counts the sets; RRSIGs come last, one covered type at a time, and then the cursor is
+ * the top bit and the offset of the next one. */
+bool zone_rrset_next(const struct zone *z, const struct zone_node *n, const uint8_t *owner,
+                     uint32_t *cursor, struct rrset *ret)
+{
+    const uint32_t IN_RRSIG = 1u << 31;
+    if (n->sets == 0)
+        return false;
+    uint32_t count = n->flags & NODE_MANY ? table_at(z->mem, n->sets)->count : 1;
+    if (!(*cursor & IN_RRSIG)) {
+        while (*cursor < count) {
+            uint32_t i = (*cursor)++;
+            uint32_t ref = n->flags & NODE_MANY ? table_at(z->mem, n->sets)->at[i].ref : n->sets;
+            const struct set *s = set_at(z->mem, ref);
+            if (s->type == RR_RRSIG)
+                continue;
+            set_view(s, owner, ret);
+            return true;
+        }
+        if (!(n->flags & NODE_SIGNED))
+            return false;
+        *cursor = IN_RRSIG;
+    }
+    const struct set *s = set_find(z, n, RR_RRSIG);
+    uint32_t at = *cursor & ~IN_RRSIG;
+    if (s == NULL || at >= s->size)
+        return false;
+    set_view(s, owner, ret);
+    rrsig_run(z, n, s, at, ret);
+    *cursor = IN_RRSIG | (at + ret->rdata_size);
+    return true;
+}

@@ -1,0 +1,150 @@
+/* Zones by name: open addressing over a hash chained label by label from the root, so that one walk
+ * over the question's labels probes for every suffix, and only for lengths (in labels) that some
+ * zone has. */
+#include "zone/table.h"
+
+#include "zone/snapshot.h"
+
+#include <stdlib.h>
+
+struct zone_table {
+    size_t count;
+    uint32_t mask;
+    struct hash_key key;
+    uint64_t depth[2]; /* bit n: some zone has n labels */
+    struct zone_slot {
+        uint32_t hash; /* upper half of the name's hash */
+        uint32_t zone; /* 1 + index */
+    } * slot;
+    struct zone **zone; /* in canonical order */
+};
+
+static uint64_t name_hash(const struct hash_key *key, const uint8_t *name)
+{
+    uint8_t at[LIMIT_LABELS];
+    unsigned n = 0;
+    uint64_t h = 0;
+    for (const uint8_t *q = name; *q != 0; q += 1 + *q)
+        at[n++] = (uint8_t)(q - name);
+    while (n-- > 0)
+        h = node_hash(key, h, name + at[n]);
+    return h;
+}
+
+static struct zone *probe(const struct zone_table *t, uint64_t hash, const uint8_t *name)
+{
+    for (uint32_t i = (uint32_t)hash & t->mask; t->slot[i].zone != 0; i = (i + 1) & t->mask)
+        if (t->slot[i].hash == (uint32_t)(hash >> 32)) {
+            struct zone *z = t->zone[t->slot[i].zone - 1];
+            if (name_equal(z->origin, name))
+                return z;
+        }
+    return NULL;
+}
+
+static int zone_cmp(const void *a, const void *b)
+{
+    const struct zone *const *x = a, *const *y = b;
+    return name_compare((*x)->origin, (*y)->origin);
+}
+
+static enum status slots_fill(struct zone_table *t)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        struct zone *z = t->zone[i];
+        uint64_t h = name_hash(&t->key, z->origin);
+        uint32_t at = (uint32_t)h & t->mask;
+        while (t->slot[at].zone != 0)
+            at = (at + 1) & t->mask;
+        t->slot[at] = (struct zone_slot){(uint32_t)(h >> 32), (uint32_t)i + 1};
+        t->depth[z->origin_labels / 64] |= 1ull << z->origin_labels % 64;
+        if (i > 0 && name_equal(z->origin, t->zone[i - 1]->origin))
+            return ST_EEXIST;
+    }
+    return ST_OK;
+}
+
+enum status zone_table_new(struct zone *const *zones, size_t n, struct zone_table **ret)
+{
+    if (n > UINT32_MAX / 4)
+        return ST_ELIMIT;
+    size_t slots = 4;
+    while (slots < n * 2)
+        slots *= 2;
+    struct zone_table *t = calloc(1, sizeof *t);
+    if (t == NULL)
+        return ST_ENOMEM;
+    t->slot = calloc(slots, sizeof *t->slot);
+    t->zone = malloc((n + 1) * sizeof(struct zone *));
+    t->mask = (uint32_t)slots - 1;
+    t->key = n > 0 ? zones[0]->key : (struct hash_key){0, 0};
+    enum status st = t->slot != NULL && t->zone != NULL ? ST_OK : ST_ENOMEM;
+    if (st == ST_OK && n > 0) {
+        memcpy(t->zone, zones, n * sizeof *zones);
+        qsort(t->zone, n, sizeof(struct zone *), zone_cmp);
+        t->count = n;
+        st = slots_fill(t);
+    }
+    for (size_t i = 0; i < t->count; i++)
+        zone_take(t->zone[i]);
+    if (st != ST_OK) {
+        zone_table_free(t);
+        return st;
+    }
+    *ret = t;
+    return ST_OK;
+}
+
+void zone_table_free(struct zone_table *t)
+{
+    if (t == NULL)
+        return;
+    for (size_t i = 0; i < t->count; i++)
+        zone_drop(t->zone[i]);
+    free(t->zone);
+    free(t->slot);
+    free(t);
+}
+
+const struct zone *zone_table_find(const struct zone_table *t, const uint8_t *qname,
+                                   bool parent_side)
+{
+    uint8_t at[LIMIT_LABELS];
+    unsigned labels = 0;
+    const uint8_t *q = qname;
+    for (; *q != 0; q += 1 + *q)
+        at[labels++] = (uint8_t)(q - qname);
+    const struct zone *best = NULL, *above = NULL;
+    uint64_t h = 0;
+    for (unsigned n = 0;; n++) {
+        const uint8_t *suffix = n == 0 ? q : qname + at[labels - n];
+        if (n > 0)
+            h = node_hash(&t->key, h, suffix);
+        if (t->depth[n / 64] >> n % 64 & 1) {
+            const struct zone *z = probe(t, h, suffix);
+            if (z != NULL) {
+                above = best;
+                best = z;
+            }
+        }
+        if (n == labels)
+            break;
+    }
+    bool at_apex = best != NULL && best->origin_labels == labels;
+    return parent_side && at_apex && above != NULL ? above : best;
+}
+
+struct zone *zone_table_get(const struct zone_table *t, const uint8_t *origin)
+{
+    return probe(t, name_hash(&t->key, origin), origin);
+}
+
+size_t zone_table_count(const struct zone_table *t)
+{
+    return t->count;
+}
+
+struct zone *zone_table_at(const struct zone_table *t, size_t i)
+{
+    return i < t->count ? t->zone[i] : NULL;
+}
