@@ -1,0 +1,48 @@
+/* Which servers an Internet of ours has: read from YAML (lab/topology.yaml explains the format), or
+ * made up by the simulator. */
+#ifndef BANYAN_SIM_TOPOLOGY_H
+#define BANYAN_SIM_TOPOLOGY_H
+
+#include "base/arena.h"
+#include "base/diag.h"
+#include "base/netaddr.h"
+#include "dns/name.h"
+#include "sim/fault.h"
+
+enum { TOPO_SERVERS = 512, TOPO_SERVER_ZONES = 128, TOPO_ADDRESSES = 4, TOPO_FAULTS = 8 };
+
+struct topo_server {
+    struct name name;
+    struct netaddr addr[TOPO_ADDRESSES];
+    unsigned addr_count;
+    struct netaddr loopback; /* family ADDR_NONE: not in the form without privileges */
+    uint32_t delay_us;
+    const struct name **zones; /* zone names, in the topology's arena */
+    unsigned zone_count;
+    enum fault fault[TOPO_FAULTS];
+    unsigned fault_count;
+};
+
+struct topology {
+    struct arena arena;
+    struct topo_server *server; /* in the arena; TOPO_SERVERS long */
+    unsigned server_count;
+};
+
+/* Room for TOPO_SERVERS servers; ST_ENOMEM. */
+enum status topology_init(struct topology *t) MUST_USE;
+void topology_free(struct topology *t);
+/* A new zeroed server, or NULL at the limit. */
+struct topo_server *topology_add(struct topology *t, const uint8_t *name) MUST_USE;
+/* Says that s serves zone. ST_ELIMIT, ST_ENOMEM. */
+enum status topology_serve(struct topology *t, struct topo_server *s, const uint8_t *zone) MUST_USE;
+struct topo_server *topology_find(const struct topology *t, const uint8_t *name);
+/* True if the server is listed for exactly this zone. */
+bool topo_serves(const struct topo_server *s, const uint8_t *zone);
+
+/* Reads YAML text; t has been topology_init'ed. Every error goes to sink with line and column; then
+ * ST_ESYNTAX. `file` is only for messages. */
+enum status topology_parse(struct topology *t, struct bytes text, const char *file,
+                           struct diag_sink *sink) MUST_USE;
+
+#endif
