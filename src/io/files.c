@@ -1,0 +1,140 @@
+#include "io/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void told(struct diag *d, const char *code, const char *path, const char *what)
+{
+    if (d != NULL)
+        diag_set(d, SEV_ERROR, code, NULL, "%s %s: %s", what, path, strerror(errno));
+}
+
+static int open_regular(const char *path, struct diag *d)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        told(d, "cannot-open", path, "cannot open");
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    if (S_ISDIR(st.st_mode)) {
+        errno = EISDIR;
+        told(d, "cannot-open", path, "cannot open");
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static void *source_open(void *ctx, const char *path, struct diag *d)
+{
+    (void)ctx;
+    int fd = open_regular(path, d);
+    return fd < 0 ? NULL : (void *)(intptr_t)(fd + 1);
+}
+
+static long source_read(void *ctx, void *file, void *buf, size_t n)
+{
+    (void)ctx;
+    ssize_t got;
+    do
+        got = read((int)(intptr_t)file - 1, buf, n);
+    while (got < 0 && errno == EINTR);
+    return (long)got;
+}
+
+static void source_close(void *ctx, void *file)
+{
+    (void)ctx;
+    close((int)(intptr_t)file - 1);
+}
+
+const struct file_source file_source_os = {NULL, source_open, source_read, source_close};
+
+enum status file_read_whole(const char *path, size_t max, char **ret, size_t *ret_n, struct diag *d)
+{
+    bool in = strcmp(path, "-") == 0;
+    int fd = in ? STDIN_FILENO : open_regular(path, d);
+    if (fd < 0)
+        return ST_EIO;
+    size_t n = 0, cap = 1 << 16;
+    char *p = malloc(cap);
+    enum status st = p != NULL ? ST_OK : ST_ENOMEM;
+    while (st == ST_OK) {
+        long got = source_read(NULL, (void *)(intptr_t)(fd + 1), p + n, cap - n - 1);
+        if (got < 0) {
+            told(d, "read-failed", path, "cannot read");
+            st = ST_EIO;
+        }
+        if (got <= 0)
+            break;
+        n += (size_t)got;
+        if (n > max)
+            st = ST_ELIMIT;
+        if (n < cap - 1)
+            continue;
+        char *q = realloc(p, cap *= 2);
+        if (q == NULL)
+            st = ST_ENOMEM;
+        else
+            p = q;
+    }
+    if (!in)
+        close(fd);
+    if (st != ST_OK) {
+        if (st == ST_ELIMIT && d != NULL)
+            diag_set(d, SEV_ERROR, "file-too-large", NULL, "%s is larger than %zu bytes", path,
+                     max);
+        free(p);
+        return st;
+    }
+    p[n] = '\0';
+    *ret = p;
+    *ret_n = n;
+    return ST_OK;
+}
+
+static bool write_all(int fd, struct bytes b)
+{
+    while (b.n > 0) {
+        ssize_t n = write(fd, b.p, b.n);
+        if (n < 0 && errno != EINTR)
+            return false;
+        if (n > 0) {
+            b.p += n;
+            b.n -= (size_t)n;
+        }
+    }
+    return true;
+}
+
+enum status file_replace(const char *path, struct bytes b, struct diag *d)
+{
+    char tmp[4096];
+    struct stat old;
+    if (snprintf(tmp, sizeof tmp, "%s.XXXXXX", path) >= (int)sizeof tmp) {
+        errno = ENAMETOOLONG;
+        told(d, "cannot-write", path, "cannot write");
+        return ST_EIO;
+    }
+    mode_t mode = stat(path, &old) == 0 ? old.st_mode & 07777 : 0644;
+    int fd = mkostemp(tmp, O_CLOEXEC);
+    bool ok = fd >= 0 && write_all(fd, b) && fchmod(fd, mode) == 0 && fsync(fd) == 0;
+    if (ok)
+        ok = rename(tmp, path) == 0;
+    if (!ok) {
+        told(d, "cannot-write", path, "cannot write");
+        if (fd >= 0)
+            unlink(tmp);
+    }
+    if (fd >= 0)
+        close(fd);
+    return ok ? ST_OK : ST_EIO;
+}

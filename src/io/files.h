@@ -1,0 +1,19 @@
+/* Reading files from the disk, for zones, configuration and tools. */
+#ifndef BANYAN_IO_FILES_H
+#define BANYAN_IO_FILES_H
+
+#include "base/diag.h"
+#include "zone/load.h"
+
+/* Files of the operating system. Folders and devices that are no streams are refused. */
+extern const struct file_source file_source_os;
+
+/* A whole file, NUL-terminated, at most max bytes; the caller frees *ret. "-" is standard input.
+ * ST_EIO with *d filled, ST_ELIMIT (longer than max), ST_ENOMEM. */
+enum status file_read_whole(const char *path, size_t max, char **ret, size_t *ret_n,
+                            struct diag *d) MUST_USE;
+/* Replaces a file by one with these bytes: written beside it, synced, renamed over it, so that it
+ * is whole at every moment; keeps the mode of what it replaces. ST_EIO with *d filled. */
+enum status file_replace(const char *path, struct bytes b, struct diag *d) MUST_USE;
+
+#endif
