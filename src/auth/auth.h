@@ -16,10 +16,14 @@ struct auth_options {
     bool minimal_any;           /* RFC 8482, default on */
     bool cookies;               /* RFC 7873, default on */
     struct hash_key cookie_key; /* server secret (RFC 9018 section 4.4), the same on all workers */
-    const char *version;        /* version.bind / version.server CH TXT; NULL: REFUSED */
-    const char *hostname;       /* hostname.bind */
-    const char *identity;       /* id.server and NSID (RFC 4892, RFC 5001); NULL: none */
-    uint32_t keepalive_ms;      /* TCP idle time told to clients (RFC 7828) */
+    bool require_cookie; /* BADCOOKIE over UDP to a client without a good server cookie, default off
+                          */
+    bool has_cookie_key_old; /* the secret before is still taken (RFC 9018 section 5) */
+    struct hash_key cookie_key_old;
+    const char *version;   /* version.bind / version.server CH TXT; NULL: REFUSED */
+    const char *hostname;  /* hostname.bind */
+    const char *identity;  /* id.server and NSID (RFC 4892, RFC 5001); NULL: none */
+    uint32_t keepalive_ms; /* TCP idle time told to clients (RFC 7828) */
 };
 
 struct auth;

@@ -69,6 +69,7 @@ void query_begin(struct query *q, struct request *rq, const struct query_options
     q->opt_out = false;
     q->limit = LIMIT_UDP_PLAIN;
     q->zone = NULL;
+    q->dnssec = false;
     q->name = NULL;
     q->steps = 0;
     q->shape = SHAPE_NONE;

@@ -134,6 +134,7 @@ struct query {
     /* find */
     const struct zone *zone; /* in which the (current) name lies; NULL: none of ours */
     const uint8_t *name;     /* the name looked up: the question's, or where aliases led */
+    bool dnssec;             /* the client wants DNSSEC records and the zone has them */
     struct zone_found found;
 
     /* answer */

@@ -1,0 +1,221 @@
+/* RFC 1034 section 4.3.2, steps 2 to 5, with wildcards (RFC 4592), DNAME (RFC 6672) and minimal ANY
+ * (RFC 8482): from the question to RRsets in the answer and authority sections. */
+#include "auth/state.h"
+
+enum { EDE_NOT_AUTHORITATIVE = 20 };
+
+const uint8_t *auth_suffix(const uint8_t *name, unsigned labels)
+{
+    return name_skip(name, name_labels(name) - labels);
+}
+
+bool auth_enter(struct query *q, const uint8_t *name)
+{
+    /* DS belongs to the parent's side of a cut (RFC 4035 section 3.1.4.1). */
+    const struct zone *z = zone_table_find(auth_of(q)->table, name, q->in.q.type == RR_DS);
+    if (z == NULL)
+        return false;
+    q->zone = z;
+    q->name = name;
+    q->dnssec = q->in.edns.dnssec_ok && zone_is_signed(z);
+    return true;
+}
+
+void auth_sign(struct query *q, const struct zone_node *n)
+{
+    struct answer *a = &q->answer;
+    if (LIKELY(!q->dnssec))
+        return;
+    const struct answer_item *of = &a->item[a->n - 1];
+    struct answer_item *it =
+        answer_add(a, (enum msg_section)of->section, ANSWER_SIGNATURE, of->may);
+    if (it == NULL)
+        return;
+    if (zone_rrsig(q->zone, n, of->set.type, of->set.owner, &it->set))
+        it->set.ttl = of->set.ttl;
+    else
+        answer_undo(a);
+}
+
+bool auth_add(struct query *q, const struct zone_node *n, uint16_t type, const uint8_t *owner,
+              enum msg_section s, enum answer_why why, bool may)
+{
+    struct answer_item *it = answer_add(&q->answer, s, why, may);
+    if (UNLIKELY(it == NULL))
+        return false;
+    if (!zone_rrset(q->zone, n, type, owner, &it->set)) {
+        answer_undo(&q->answer);
+        return false;
+    }
+    it->wildcard = q->found.match == ZONE_WILDCARD && s == SECTION_ANSWER;
+    auth_sign(q, n);
+    return true;
+}
+
+/* The record of a multi-address answer to begin with. */
+static uint16_t rotate(struct auth *a, const struct rrset *set)
+{
+    if (set->count < 2 || (set->type != RR_A && set->type != RR_AAAA))
+        return 0;
+    switch (a->opt->rotation) {
+    case ROTATE_FIXED:
+        break;
+    case ROTATE_CYCLIC:
+        return (uint16_t)(a->turn++ % set->count);
+    case ROTATE_RANDOM:
+        return (uint16_t)prng_below(&a->shuffle, set->count);
+    }
+    return 0;
+}
+
+/* SOA into authority, so that resolvers can keep the negative answer (RFC 2308 section 3). */
+static void negative(struct query *q, enum shape shape)
+{
+    q->shape = (uint8_t)shape;
+    /* After aliases too, the RCODE is that of the last name (RFC 6604 section 3). */
+    q->reply.rcode = shape == SHAPE_NXDOMAIN ? RCODE_NXDOMAIN : RCODE_NOERROR;
+    answer_put(&q->answer, SECTION_AUTHORITY, ANSWER_NEGATIVE, false, zone_negative_soa(q->zone));
+    auth_sign(q, zone_apex(q->zone));
+}
+
+static void referral(struct query *q)
+{
+    const uint8_t *cut = auth_suffix(q->name, q->found.node_labels);
+    q->shape = SHAPE_REFERRAL;
+    struct answer_item *it = answer_add(&q->answer, SECTION_AUTHORITY, ANSWER_REFERRAL, false);
+    if (it != NULL && !zone_rrset(q->zone, q->found.node, RR_NS, cut, &it->set))
+        answer_undo(&q->answer);
+}
+
+/* QTYPE *: one RRset over UDP (RFC 8482 section 4.1), because it is there that ANY amplifies; all
+ * over TCP. QTYPE RRSIG: the same, of the signatures alone. */
+static bool any(struct query *q, const struct zone_node *n, uint16_t type)
+{
+    struct answer *a = &q->answer;
+    bool minimal = auth_of(q)->opt->minimal_any && q->rq->transport == TRANSPORT_UDP, found = false;
+    uint32_t cursor = 0;
+    struct rrset set;
+    while (zone_rrset_next(q->zone, n, q->name, &cursor, &set)) {
+        if (type == RR_RRSIG && set.type != RR_RRSIG)
+            continue;
+        if (minimal && found && set.type != RR_RRSIG && a->item[a->n - 1].set.type == RR_NSEC)
+            answer_undo(a); /* rather data than its NSEC */
+        else if (minimal && found)
+            break;
+        answer_put(a, SECTION_ANSWER, ANSWER_DATA, false, &set);
+        found = true;
+        if (a->overflow)
+            break;
+    }
+    if (minimal && found && type != RR_RRSIG)
+        auth_sign(q, n);
+    return found;
+}
+
+/* Answers from a node that is the name's own, or the wildcard that stands for it. Returns the name
+ * to go on with if it is an alias, else NULL. */
+static const uint8_t *from_node(struct query *q, const struct zone_node *n)
+{
+    uint16_t type = q->in.q.type;
+    struct answer *a = &q->answer;
+    struct answer_item *it = answer_add(a, SECTION_ANSWER, ANSWER_DATA, false);
+    if (UNLIKELY(it == NULL))
+        return NULL;
+    if (LIKELY(type != RR_ANY && type != RR_RRSIG) &&
+        zone_rrset(q->zone, n, type, q->name, &it->set)) {
+        it->wildcard = q->found.match == ZONE_WILDCARD;
+        it->first = rotate(auth_of(q), &it->set);
+        auth_sign(q, n);
+        q->shape = SHAPE_ANSWER;
+        return NULL;
+    }
+    answer_undo(a);
+    if (UNLIKELY(type == RR_ANY || type == RR_RRSIG) && any(q, n, type)) {
+        q->shape = SHAPE_ANSWER;
+        return NULL;
+    }
+    if (!auth_add(q, n, RR_CNAME, q->name, SECTION_ANSWER, ANSWER_ALIAS, false)) {
+        negative(q, SHAPE_NODATA);
+        return NULL;
+    }
+    q->shape = SHAPE_ALIAS;
+    for (unsigned i = a->n; i-- > 0;)
+        if (a->item[i].set.type == RR_CNAME)
+            return a->item[i].set.rdata + 2;
+    return NULL;
+}
+
+/* RFC 6672 section 3.2: the DNAME, a CNAME made from it, and on with its target. */
+static const uint8_t *from_dname(struct query *q)
+{
+    const uint8_t *owner = auth_suffix(q->name, q->found.node_labels);
+    struct answer *a = &q->answer;
+    struct rrset set;
+    struct name target;
+    if (!zone_rrset(q->zone, q->found.node, RR_DNAME, owner, &set))
+        return NULL;
+    if (!answer_has(a, owner, RR_DNAME)) {
+        answer_put(a, SECTION_ANSWER, ANSWER_ALIAS, false, &set);
+        auth_sign(q, q->found.node);
+    }
+    q->shape = SHAPE_ALIAS;
+    if (name_replace_suffix(q->name, q->found.node_labels, set.rdata + 2, &target) != ST_OK) {
+        q->reply.rcode = RCODE_YXDOMAIN;
+        return NULL;
+    }
+    const uint8_t *next = answer_synthesise(a, q->name, target.w, set.ttl);
+    if (q->in.q.type == RR_CNAME || q->in.q.type == RR_ANY) {
+        q->shape = SHAPE_ANSWER;
+        return NULL;
+    }
+    return next;
+}
+
+/* One name. Returns the next one if it is an alias. */
+static const uint8_t *step(struct query *q)
+{
+    zone_find(q->zone, q->name, &q->found);
+    switch (q->found.match) {
+    case ZONE_EXACT:
+    case ZONE_WILDCARD:
+        return from_node(q, q->found.node);
+    case ZONE_NXDOMAIN:
+        negative(q, SHAPE_NXDOMAIN);
+        return NULL;
+    case ZONE_DELEGATION:
+        if (q->found.at_cut && q->in.q.type == RR_DS)
+            return from_node(q, q->found.node);
+        referral(q);
+        return NULL;
+    case ZONE_DNAME:
+        return from_dname(q);
+    case ZONE_OUTSIDE:
+        break; /* auth_enter() chose a zone that holds the name */
+    }
+    return NULL;
+}
+
+enum stage_result auth_find(struct query *q)
+{
+    if (UNLIKELY(!auth_enter(q, q->in.q.name.w)))
+        return query_error(q, RCODE_REFUSED, EDE_NOT_AUTHORITATIVE);
+    return STAGE_NEXT;
+}
+
+enum stage_result auth_answer(struct query *q)
+{
+    const uint8_t *next;
+    while (UNLIKELY((next = step(q)) != NULL)) {
+        /* A circle, a target that is not ours, or too many: the answer ends with the last alias,
+         * and the asker goes on by itself. */
+        if (answer_has(&q->answer, next, RR_CNAME) || ++q->steps >= LIMIT_CHAIN ||
+            !auth_enter(q, next))
+            break;
+    }
+    /* AA speaks of the first owner name in the answer (RFC 1035 section 4.1.1): a referral at once
+     * is not ours to speak of, one behind an alias is. Class * never is (RFC 1035 section 6.2). */
+    if ((q->shape != SHAPE_REFERRAL || q->answer.item[0].section == SECTION_ANSWER) &&
+        !q->any_class)
+        q->reply.flags |= MSG_AA;
+    return STAGE_NEXT;
+}

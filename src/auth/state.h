@@ -1,0 +1,49 @@
+/* The inside of the authoritative role; private to auth/. */
+#ifndef BANYAN_AUTH_STATE_H
+#define BANYAN_AUTH_STATE_H
+
+#include "auth/auth.h"
+#include "query/query.h"
+
+struct auth {
+    const struct zone_table *table;
+    const struct auth_options *opt;
+    struct query_options shared; /* what the stages of query/ need of opt */
+    const struct env *env;
+    uint32_t turn;       /* of cyclic rotation */
+    struct prng shuffle; /* of random rotation: need not be secret */
+    struct auth_counters count;
+    struct query query; /* large: last */
+};
+
+extern const struct role auth_role;
+
+static inline struct auth *auth_of(const struct query *q)
+{
+    return q->role;
+}
+
+/* What is asked of the server itself or is no ordinary question: classes, meta types, CHAOS. */
+enum stage_result auth_local(struct query *q);
+/* The zone of the question (RFC 1034 section 4.3.2 step 2). */
+enum stage_result auth_find(struct query *q);
+/* Answer and authority (step 3), following aliases inside our zones. */
+enum stage_result auth_answer(struct query *q);
+/* DS of a referral, and denial of existence as far as the node itself holds it. */
+enum stage_result auth_prove(struct query *q);
+/* The additional section. */
+enum stage_result auth_extra(struct query *q);
+enum stage_result auth_account(struct query *q);
+
+/* Puts the zone of a name into q. False if none of ours holds it. */
+bool auth_enter(struct query *q, const uint8_t *name);
+/* Adds the RRSIGs over the item just added, if the client wants them and there are any. They share
+ * its TTL (RFC 4034 section 3). */
+void auth_sign(struct query *q, const struct zone_node *n);
+/* Adds an RRset of a node, with its signatures; false if there is none. */
+bool auth_add(struct query *q, const struct zone_node *n, uint16_t type, const uint8_t *owner,
+              enum msg_section s, enum answer_why why, bool may);
+/* The last `labels` labels of a name that has at least so many. */
+const uint8_t *auth_suffix(const uint8_t *name, unsigned labels);
+
+#endif
