@@ -24,6 +24,12 @@ enum {
     /* Records in one parsed message, over all sections: 65,535 bytes hold at most 5,957 of them. */
     LIMIT_MESSAGE_RRS = 6000,
 
+    /* Records of one RRset in a received message; more makes the reply malformed. BIND takes 100, PowerDNS
+     * 256 (CVE-2024-11187: work grows with the square); honest sets of 300 addresses have been seen. */
+    LIMIT_RRSET_RECORDS = 512,
+    /* Name suffixes remembered while a message is written; names past it go uncompressed. */
+    LIMIT_COMPRESS_NAMES = 96,
+
     /* CNAME and DNAME steps in one answer: the peers allow 10 to 13. */
     LIMIT_CHAIN = 11,
 
@@ -62,6 +68,8 @@ enum {
     LIMIT_INCLUDE_DEPTH = 8,
     /* Records of one $GENERATE: a line must not become a denial of service. BIND has no limit. */
     LIMIT_GENERATE = 1 << 20,
+    /* Findings of a zone check that are kept to be told with their line; more are only counted. */
+    LIMIT_FINDINGS = 1 << 16,
 
     /* Configuration. 64 MiB and four million nodes hold 500,000 zones; the depth is what the schema needs and
      * some; includes nest as $INCLUDE does. After so many errors nobody reads on. */

@@ -3,6 +3,7 @@
 #ifndef BANYAN_DNS_CODES_H
 #define BANYAN_DNS_CODES_H
 
+#include "base/attr.h"
 #include "base/bytes.h"
 
 enum opcode {

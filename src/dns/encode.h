@@ -19,8 +19,11 @@ struct encode {
     uint16_t count[4]; /* by enum msg_section */
     uint16_t flags;    /* written by encode_finish */
     uint16_t id;
+    const uint8_t *qname; /* the question's name as the caller holds it, or NULL */
+    uint8_t qname_len;
     uint8_t slots_used;
-    uint16_t slot[ENCODE_SLOTS]; /* offsets of name suffixes already written */
+    bool slots_ready;            /* slot[] is filled only when the first name needs it */
+    uint16_t slot[ENCODE_SLOTS]; /* hash table: offsets of name suffixes already written */
 };
 
 /* Begins a message in buf; limit is the most it may become (not above 65,535). */
