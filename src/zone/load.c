@@ -1,6 +1,7 @@
 #include "zone/load.h"
 
 #include "zone/builder.h"
+#include "zone/load_impl.h"
 #include "zone/scan.h"
 
 #include <stdio.h>
@@ -10,17 +11,9 @@ struct loading {
     struct zone_builder *b;
     struct diag_sink *sink;
     const char *path;
+    struct zone_places *places;
+    zone_finding_fn *keep;
 };
-
-static void problem(void *ctx, const struct zone_finding *f)
-{
-    struct loading *l = ctx;
-    struct diag d = {.file = l->path};
-    if (f->severity != SEV_ERROR)
-        return; /* zone/check.h tells of the rest */
-    diag_set(&d, f->severity, f->code, f->hint, "%s", f->message);
-    diag_emit(l->sink, &d);
-}
 
 /* The zone's name: given, or that of the SOA, or the $ORIGIN before the first record. */
 static enum status begin(struct loading *l, const struct zone_load_options *opt,
@@ -38,7 +31,7 @@ static enum status begin(struct loading *l, const struct zone_load_options *opt,
     l->b = zone_builder_new(origin);
     if (l->b == NULL)
         return ST_ENOMEM;
-    zone_builder_watch(l->b, problem, l);
+    zone_builder_watch(l->b, l->keep, l->places);
     return ST_OK;
 }
 
@@ -78,23 +71,20 @@ static void tell(struct loading *l, const char *code, const char *message)
     diag_emit(l->sink, &d);
 }
 
-enum status zone_load(const struct file_source *fs, const char *path,
-                      const struct zone_load_options *opt, struct diag_sink *sink,
-                      struct zone **ret)
+enum status zone_load_places(const struct file_source *fs, const char *path,
+                             const struct zone_load_options *opt, struct diag_sink *sink,
+                             struct zone_places *places, zone_finding_fn *keep, struct zone **ret)
 {
-    struct diag_sink counter = {0};
-    if (sink == NULL)
-        sink = &counter;
     uint32_t before = sink->errors;
-    struct loading l = {.sink = sink, .path = path};
+    struct loading l = {.sink = sink, .path = path, .places = places, .keep = keep};
+    *ret = NULL;
     l.scan = zone_scan_new(fs, path, opt, sink);
     if (l.scan == NULL)
         return sink->errors > before ? ST_EIO : ST_ENOMEM;
     enum status st = read_all(&l, opt);
     zone_scan_free(l.scan);
-    struct zone *z = NULL;
     if (st == ST_OK && l.b != NULL)
-        st = zone_builder_finish(l.b, &z, NULL);
+        st = zone_builder_finish(l.b, ret, NULL);
     else if (st == ST_OK && sink->errors == before)
         tell(&l, "empty-zone", "there is no record in the file");
     if (st == ST_ENOMEM)
@@ -102,12 +92,39 @@ enum status zone_load(const struct file_source *fs, const char *path,
     else if (st == ST_ELIMIT)
         tell(&l, "zone-too-large", "the zone is too large");
     zone_builder_free(l.b);
-    if (st == ST_OK && sink->errors > before)
-        st = ST_ESYNTAX;
-    if (st != ST_OK) {
-        zone_drop(z);
+    if (sink->errors == before)
         return st;
+    /* What is missing may be what could not be read. */
+    zone_places_remove(places, "no-soa");
+    zone_places_remove(places, "no-ns");
+    return st != ST_OK ? st : ST_ESYNTAX;
+}
+
+/* Only what stops the zone: zone/check.h tells of the rest. */
+static void error_add(void *places, const struct zone_finding *f)
+{
+    if (f->severity == SEV_ERROR)
+        zone_places_add(places, f);
+}
+
+enum status zone_load(const struct file_source *fs, const char *path,
+                      const struct zone_load_options *opt, struct diag_sink *sink,
+                      struct zone **ret)
+{
+    struct diag_sink counter = {0};
+    struct zone_places *places = zone_places_new();
+    struct zone *z = NULL;
+    if (places == NULL)
+        return ST_ENOMEM;
+    if (sink == NULL)
+        sink = &counter;
+    enum status st = zone_load_places(fs, path, opt, sink, places, error_add, &z);
+    if (st != ST_OK) {
+        zone_places_emit(places, fs, path, opt, sink);
+        zone_drop(z);
+        z = NULL;
     }
+    zone_places_free(places);
     *ret = z;
-    return ST_OK;
+    return st;
 }

@@ -57,6 +57,11 @@ const uint8_t *zone_scan_origin(const struct zone_scan *s)
     return s->has_origin ? s->origin.w : NULL;
 }
 
+unsigned zone_scan_features(const struct zone_scan *s)
+{
+    return s->features;
+}
+
 void zone_scan_report(struct zone_scan *s, enum severity sev, const char *code, const char *hint,
                       const char *message)
 {
@@ -298,9 +303,14 @@ static bool ttl_choose(struct zone_scan *s, struct head *h)
         h->ttl = s->ttl;
     else if (s->has_last_ttl)
         h->ttl = s->last_ttl;
-    else if (s->opt->default_ttl > 0)
+    else if (s->opt->default_ttl > 0) {
         h->ttl = s->opt->default_ttl;
-    else {
+        if (!s->ttl_told)
+            scan_tell(s, SEV_WARNING, &s->tok[h->i - 1], "no-ttl",
+                      "put a line like \"$TTL 1h\" at the top of the file",
+                      "neither a TTL nor $TTL before it: %u is used", h->ttl);
+        s->ttl_told = true;
+    } else {
         scan_tell(s, SEV_ERROR, &s->tok[h->i - 1], "no-ttl",
                   "put a line like \"$TTL 1h\" at the top of the file",
                   "the record has no TTL and there is no $TTL before it");
@@ -417,6 +427,7 @@ static void include_file(struct zone_scan *s, const char *path)
 static void directive_include(struct zone_scan *s)
 {
     const struct token *t = &s->tok[1];
+    s->features |= SCAN_INCLUDE;
     if (s->toks < 2 || s->toks > 3) {
         scan_tell(s, SEV_ERROR, &s->tok[0], "bad-directive", NULL,
                   "$INCLUDE wants a file and perhaps an origin");

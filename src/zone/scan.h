@@ -30,8 +30,14 @@ struct zone_scan *zone_scan_new(const struct file_source *fs, const char *path,
 void zone_scan_free(struct zone_scan *s);
 /* The next record; false at the end. Errors go to the sink and are counted there. */
 bool zone_scan_next(struct zone_scan *s, struct zone_record *ret);
+/* What has been met so far that a rewritten file would lose. */
+enum zone_scan_feature { SCAN_COMMENT = 1 << 0, SCAN_INCLUDE = 1 << 1, SCAN_GENERATE = 1 << 2 };
+unsigned zone_scan_features(const struct zone_scan *s);
 /* The origin in force, or NULL as long as none is known. */
 const uint8_t *zone_scan_origin(const struct zone_scan *s);
+/* Puts the place and the line of the record returned last into *d (d->file is valid until
+ * zone_scan_free). */
+void zone_scan_place(const struct zone_scan *s, struct diag *d);
 /* Tells of something about the record that zone_scan_next returned last, with its place and line.
  */
 void zone_scan_report(struct zone_scan *s, enum severity sev, const char *code, const char *hint,

@@ -61,6 +61,7 @@ void scan_generate_begin(struct zone_scan *s)
 {
     struct scan_generate *g = &s->gen;
     const struct token *t = &s->tok[0];
+    s->features |= SCAN_GENERATE;
     if (s->toks < 5) {
         scan_tell(s, SEV_ERROR, t, "bad-directive", "$GENERATE 1-254 host-$ A 192.0.2.$",
                   "$GENERATE wants a range, an owner, a type and RDATA");

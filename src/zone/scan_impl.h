@@ -51,12 +51,14 @@ struct zone_scan {
     struct token *tok;
     uint32_t toks, tok_cap;
     bool blank_owner;
+    unsigned features;  /* enum zone_scan_feature */
     size_t next;        /* offset behind it */
     uint32_t next_line; /* number of the line there */
 
     struct name origin, owner;
     size_t origin_len;
     bool has_origin, has_owner, has_ttl, has_last_ttl;
+    bool ttl_told;          /* that there is none */
     uint32_t ttl, last_ttl; /* $TTL, and the last one stated */
     uint64_t type_key[64];  /* mnemonics met so far and their types */
     uint16_t type_val[64];

@@ -22,22 +22,31 @@ static void source_line(const uint8_t *from, const uint8_t *end, const uint8_t *
     out[n] = '\0';
 }
 
-void scan_tell_diag(struct zone_scan *s, const struct token *at, struct diag *d)
+static void put_place(const struct zone_scan *s, const struct token *at, struct diag *d)
 {
     if (s->depth > 0)
         d->file = s->file[s->depth - 1].path;
-    if (at != NULL) {
-        d->line = at->line;
-        d->column = at->column;
-        if (s->gen.active) { /* the directive's place, not that in the line it made */
-            d->column = 1;
-            memcpy(d->source, s->gen.source, sizeof d->source);
-        } else if (s->depth > 0 && at->text.p != NULL) {
-            const struct scan_file *f = &s->file[s->depth - 1];
-            source_line(f->buf + f->start, f->buf + f->end, at->text.p, d->source,
-                        sizeof d->source);
-        }
+    if (at == NULL)
+        return;
+    d->line = at->line;
+    d->column = at->column;
+    if (s->gen.active) { /* the directive's place, not that in the line it made */
+        d->column = 1;
+        memcpy(d->source, s->gen.source, sizeof d->source);
+    } else if (s->depth > 0 && at->text.p != NULL) {
+        const struct scan_file *f = &s->file[s->depth - 1];
+        source_line(f->buf + f->start, f->buf + f->end, at->text.p, d->source, sizeof d->source);
     }
+}
+
+void zone_scan_place(const struct zone_scan *s, struct diag *d)
+{
+    put_place(s, &s->last, d);
+}
+
+void scan_tell_diag(struct zone_scan *s, const struct token *at, struct diag *d)
+{
+    put_place(s, at, d);
     diag_emit(s->sink, d);
     if (s->opt->max_errors > 0 && s->sink != NULL && s->sink->errors >= s->opt->max_errors)
         s->stopped = true;
@@ -301,6 +310,7 @@ static enum step special(struct zone_scan *s, struct cursor *c)
         c->line_start = c->p;
         return c->depth == 0 ? STEP_DONE : STEP_ON;
     case ';':
+        s->features |= SCAN_COMMENT;
         q = memchr(c->p, '\n', (size_t)(c->end - c->p));
         c->p = q != NULL ? q : c->end;
         return STEP_ON;

@@ -48,6 +48,11 @@ unsigned zone_node_labels(const struct zone_node *n)
     return n->labels;
 }
 
+uint32_t zone_node_rank(const struct zone_node *n)
+{
+    return n->rank;
+}
+
 const struct zone_node *zone_node_parent(const struct zone *z, const struct zone_node *n)
 {
     return n->parent != 0 ? node_at(z->mem, n->parent) : NULL;
