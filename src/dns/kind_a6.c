@@ -85,5 +85,8 @@ static void a6_lower(uint8_t *p, size_t n)
         name_lower_inplace(p + 1 + suffix_size(p[0]));
 }
 
-const struct kind kind_a6 = {
-    .check = a6_check, .parse = a6_parse, .print = a6_print, .lower = a6_lower};
+const struct kind kind_a6 = {.check = a6_check,
+                             .parse = a6_parse,
+                             .usage = "PREFIX-LENGTH [IPV6-SUFFIX] [NAME]",
+                             .print = a6_print,
+                             .lower = a6_lower};

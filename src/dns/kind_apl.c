@@ -108,5 +108,9 @@ static void apl_json(const struct field *f, struct rdview *v, struct json *out)
     json_array_end(out);
 }
 
-const struct kind kind_apl = {
-    .check = apl_check, .parse = apl_parse, .print = apl_print, .json = apl_json, .flags = KF_REST};
+const struct kind kind_apl = {.check = apl_check,
+                              .parse = apl_parse,
+                              .usage = "[!]1:IPV4/BITS or [!]2:IPV6/BITS ...",
+                              .print = apl_print,
+                              .json = apl_json,
+                              .flags = KF_REST};

@@ -116,6 +116,7 @@ static void bitmap_json(const struct field *f, struct rdview *v, struct json *ou
 
 const struct kind kind_bitmap = {.check = bitmap_check,
                                  .parse = bitmap_parse,
+                                 .usage = "[TYPE ...]",
                                  .print = bitmap_print,
                                  .json = bitmap_json,
                                  .flags = KF_REST};
@@ -173,6 +174,7 @@ static void nxt_map_json(const struct field *f, struct rdview *v, struct json *o
 
 const struct kind kind_nxt_map = {.check = nxt_map_check,
                                   .parse = nxt_map_parse,
+                                  .usage = "[TYPE ...]",
                                   .print = nxt_map_print,
                                   .json = nxt_map_json,
                                   .flags = KF_REST};

@@ -275,8 +275,11 @@ static void sized64_json(const struct field *f, struct rdview *v, struct json *o
     v->p += 2 + n;
 }
 
-const struct kind kind_sized64 = {
-    .check = sized64_check, .parse = sized64_parse, .print = sized64_print, .json = sized64_json};
+const struct kind kind_sized64 = {.check = sized64_check,
+                                  .parse = sized64_parse,
+                                  .usage = "SIZE [BASE64]",
+                                  .print = sized64_print,
+                                  .json = sized64_json};
 
 /* Types without a presentation form of their own (NULL and the like): only \# is read and printed.
  */

@@ -97,5 +97,7 @@ static void amt_type_json(const struct field *f, struct rdview *v, struct json *
     v->p++;
 }
 
-const struct kind kind_amt_type = {
-    .parse = amt_type_parse, .print = amt_type_print, .json = amt_type_json};
+const struct kind kind_amt_type = {.parse = amt_type_parse,
+                                   .usage = "DISCOVERY(0|1) TYPE",
+                                   .print = amt_type_print,
+                                   .json = amt_type_json};

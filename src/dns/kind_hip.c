@@ -91,5 +91,9 @@ static void hip_json(const struct field *f, struct rdview *v, struct json *out)
     json_array_end(out);
 }
 
-const struct kind kind_hip = {
-    .check = hip_check, .parse = hip_parse, .print = hip_print, .json = hip_json, .flags = KF_REST};
+const struct kind kind_hip = {.check = hip_check,
+                              .parse = hip_parse,
+                              .usage = "ALGORITHM HIT(hex) KEY(base64) [SERVER ...]",
+                              .print = hip_print,
+                              .json = hip_json,
+                              .flags = KF_REST};

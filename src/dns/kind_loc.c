@@ -189,4 +189,8 @@ static void loc_json(const struct field *f, struct rdview *v, struct json *out)
 }
 
 const struct kind kind_loc = {
-    .check = loc_check, .parse = loc_parse, .print = loc_print, .json = loc_json};
+    .check = loc_check,
+    .parse = loc_parse,
+    .usage = "DEG [MIN [SEC]] N|S DEG [MIN [SEC]] E|W ALTITUDE[m] [SIZE[m] [HPREC[m] [VPREC[m]]]]",
+    .print = loc_print,
+    .json = loc_json};

@@ -51,8 +51,11 @@ static void nsap_print(const struct field *f, struct rdview *v, struct text *out
     v->p = v->end;
 }
 
-const struct kind kind_nsap = {
-    .check = nsap_check, .parse = nsap_parse, .print = nsap_print, .flags = KF_REST};
+const struct kind kind_nsap = {.check = nsap_check,
+                               .parse = nsap_parse,
+                               .usage = "0xHEX",
+                               .print = nsap_print,
+                               .flags = KF_REST};
 
 enum { ATM_AESA = 0, ATM_E164 = 1 };
 
@@ -112,5 +115,8 @@ static void atm_print(const struct field *f, struct rdview *v, struct text *out)
     v->p = v->end;
 }
 
-const struct kind kind_atm = {
-    .check = atm_check, .parse = atm_parse, .print = atm_print, .flags = KF_REST};
+const struct kind kind_atm = {.check = atm_check,
+                              .parse = atm_parse,
+                              .usage = "HEX or +DIGITS",
+                              .print = atm_print,
+                              .flags = KF_REST};

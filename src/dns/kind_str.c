@@ -80,6 +80,7 @@ static void str_optional_json(const struct field *f, struct rdview *v, struct js
 
 const struct kind kind_str_optional = {.check = str_optional_check,
                                        .parse = str_optional_parse,
+                                       .usage = "[subaddress]",
                                        .print = str_optional_print,
                                        .json = str_optional_json,
                                        .flags = KF_REST};
@@ -116,6 +117,7 @@ static void strs_json(const struct field *f, struct rdview *v, struct json *out)
 
 const struct kind kind_strs = {.check = strs_check,
                                .parse = strs_parse,
+                               .usage = "\"STRING\" ...",
                                .print = strs_print,
                                .json = strs_json,
                                .flags = KF_REST};
@@ -230,9 +232,13 @@ static bool degrees_rule(const struct field *f, struct bytes s)
     return i == s.n && digits > 0 && (f->arg == 0 || whole < f->arg || (whole == f->arg && !rest));
 }
 
+/* On the wire any strings pass, as with all peers. */
 static enum status degrees_check(const struct field *f, struct rdview *v)
 {
-    return ruled_check(f, v, degrees_rule);
+    const uint8_t *p = v->p;
+    TRY(str_check(f, v));
+    v->odd |= !degrees_rule(f, bytes_of(p + 1, p[0]));
+    return ST_OK;
 }
 
 static enum status degrees_parse(const struct field *f, struct rdparse *ps)

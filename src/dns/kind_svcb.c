@@ -281,6 +281,7 @@ static void svc_json(const struct field *f, struct rdview *v, struct json *out)
 
 const struct kind kind_svc_params = {.check = svc_check,
                                      .parse = svc_params_parse,
+                                     .usage = "[KEY[=VALUE] ...]",
                                      .print = svc_print,
                                      .json = svc_json,
                                      .flags = KF_REST};

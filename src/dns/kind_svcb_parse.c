@@ -79,6 +79,13 @@ static enum status numbers_parse(struct bytes list, struct writer *out)
     return ST_OK;
 }
 
+/* Into the room that is left. */
+static enum status raw_unescape(struct bytes text, uint8_t *to, size_t cap, size_t *ret_n)
+{
+    enum status st = unescape(text, to, cap, ret_n);
+    return st == ST_ERANGE ? ST_ENOSPACE : st;
+}
+
 /* A list of strings (RFC 9460 appendix A.1): unescaped as a string into `to`, one byte behind where
  * its first length will stand, then taken apart in place; what is written never overtakes what is
  * read. */
@@ -88,7 +95,7 @@ static enum status strs_value_parse(struct bytes text, struct writer *out)
     if (wr_left(out) < 1)
         return ST_ENOSPACE;
     uint8_t *to = out->p;
-    TRY(unescape(text, to + 1, wr_left(out) - 1, &n));
+    TRY(raw_unescape(text, to + 1, wr_left(out) - 1, &n));
     if (n == 0)
         return ST_OK;
     w = 1;
@@ -96,7 +103,7 @@ static enum status strs_value_parse(struct bytes text, struct writer *out)
         uint8_t c = to[r];
         if (c == ',') {
             if (w - item - 1 == 0 || w - item - 1 > 255)
-                return ST_ERANGE;
+                return ST_ESYNTAX;
             to[item] = (uint8_t)(w - item - 1);
             item = w++;
             continue;
@@ -109,7 +116,7 @@ static enum status strs_value_parse(struct bytes text, struct writer *out)
         to[w++] = c;
     }
     if (w - item - 1 == 0 || w - item - 1 > 255)
-        return ST_ERANGE;
+        return ST_ESYNTAX;
     to[item] = (uint8_t)(w - item - 1);
     (void)wr_room(out, w);
     return ST_OK;
@@ -143,7 +150,7 @@ static enum status value_parse(unsigned key, bool generic, struct bytes text, st
         return numbers_parse(text, out);
     case SVF_BYTES:
     case SVF_TEMPLATE:
-        TRY(unescape(text, out->p, wr_left(out), &n));
+        TRY(raw_unescape(text, out->p, wr_left(out), &n));
         (void)wr_room(out, n);
         return ST_OK;
     }
@@ -214,6 +221,8 @@ static enum status param_parse(struct rdparse *ps, uint8_t *first, const struct 
     size_t n = (size_t)(wr_mark(ps->out) - at - 4);
     if (st == ST_OK && n <= UINT16_MAX)
         st = svc_value_check(key, bytes_of(at + 4, n), &odd);
+    if (st == ST_ENOSPACE)
+        return parse_fail(ps, t, st, "the record data are too long");
     if (st != ST_OK || odd || n > UINT16_MAX)
         return parse_fail(ps, t, st != ST_OK ? st : ST_ESYNTAX, "the value of \"%.*s\" is %s", len,
                           (const char *)word.p, has_value ? "malformed" : "missing");

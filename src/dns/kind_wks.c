@@ -85,6 +85,7 @@ static void ports_json(const struct field *f, struct rdview *v, struct json *out
 
 const struct kind kind_ports = {.check = ports_check,
                                 .parse = ports_parse,
+                                .usage = "[PORT ...]",
                                 .print = ports_print,
                                 .json = ports_json,
                                 .flags = KF_REST};

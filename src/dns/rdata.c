@@ -169,13 +169,17 @@ unsigned rdata_names(uint16_t type, struct bytes rd, struct rdata_name ret[RDATA
 {
     const struct rr_info *r = rr_find(type);
     unsigned n = 0;
-    if (r == NULL || !rr_derived[RR_SLOT(type)].marked)
+    if (r == NULL)
         return 0;
+    unsigned count = MIN(rr_derived[RR_SLOT(type)].marked, (unsigned)RDATA_NAMES_MAX);
     struct rdview v = {rd.p, rd.p, rd.p + rd.n, false};
-    for (const struct field *f = r->field; f->kind != NULL && n < RDATA_NAMES_MAX; f++) {
-        if ((f->kind->flags & KF_NAME) && (f->arg & (NF_C | NF_G)))
+    for (const struct field *f = r->field; n < count; f++) {
+        if ((f->kind->flags & KF_NAME) && (f->arg & (NF_C | NF_G))) {
             ret[n++] = (struct rdata_name){(uint16_t)(v.p - rd.p), (f->arg & NF_C) != 0,
                                            (f->arg & NF_G) != 0};
+            if (n == count)
+                break;
+        }
         if (check_field(f, &v) != ST_OK)
             return 0;
     }

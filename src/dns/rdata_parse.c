@@ -10,6 +10,20 @@
 
 enum { LINE_TOKENS_MAX = 4096 };
 
+/* "MX: preference exchange": what the record looks like. */
+static void usage_text(uint16_t type, struct text *out)
+{
+    const struct rr_info *r = rr_find(type);
+    text_str(out, "write: ");
+    rr_type_text(type, out);
+    if (r == NULL || rr_derived[RR_SLOT(type)].opaque) {
+        text_str(out, " \\# LENGTH HEX");
+        return;
+    }
+    for (const struct field *f = r->field; f->kind != NULL; f++)
+        text_fmt(out, " %s", f->kind->usage != NULL ? f->kind->usage : f->key);
+}
+
 enum status parse_fail(struct rdparse *ps, const struct token *t, enum status st, const char *fmt,
                        ...)
 {
@@ -23,6 +37,8 @@ enum status parse_fail(struct rdparse *ps, const struct token *t, enum status st
     va_end(ap);
     char type[24];
     diag_set(d, SEV_ERROR, "bad-rdata", NULL, "%s: %s", rr_type_str(ps->type, type), what);
+    struct text hint = text_of(d->hint, sizeof d->hint);
+    usage_text(ps->type, &hint);
     if (t == NULL && ps->n > 0) { /* the end: just after the last token */
         t = &ps->tok[ps->n - 1];
         d->line = t->line;

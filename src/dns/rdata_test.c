@@ -113,10 +113,57 @@ TEST(rdata_errors_say_where)
     struct diag d = {0};
     CHECK(rdata_parse_line(RR_MX, bytes_str("ten mail."), NULL, &w, &d) == ST_ESYNTAX);
     CHECK_EQ(d.column, 1);
+    CHECK_STR(d.hint, "write: MX preference exchange");
     CHECK_STR(d.message, "MX: preference is \"ten\", not a number from 0 to 65535");
     CHECK(rdata_parse_line(RR_MX, bytes_str("10"), NULL, &w, &d) == ST_ESHORT);
     CHECK_EQ(d.column, 3);
     CHECK(rdata_parse_line(RR_A, bytes_str("192.0.2.1 x"), NULL, &w, &d) == ST_ETRAIL);
     CHECK_EQ(d.column, 11);
     CHECK_EQ(wr_len(&w), 0);
+}
+
+/* RFC 9460 section 2.1: a value may be quoted; a scanner may hand it over with its key or as a
+ * word. */
+TEST(svcb_values_in_quotes)
+{
+    static const struct token apart[] = {{.text = {(const uint8_t *)"1", 1}},
+                                         {.text = {(const uint8_t *)".", 1}},
+                                         {.text = {(const uint8_t *)"alpn=", 5}},
+                                         {.text = {(const uint8_t *)"h2,h3", 5}, .quoted = true},
+                                         {.text = {(const uint8_t *)"port=53", 7}}};
+    uint8_t out[64];
+    char buf[100];
+    struct writer w = wr_of(out, sizeof out);
+    struct text t = text_of(buf, sizeof buf);
+    REQUIRE(rdata_parse(RR_SVCB, apart, ARRAY_LEN(apart), NULL, &w, NULL) == ST_OK);
+    rdata_text(RR_SVCB, wr_done(&w), &t);
+    CHECK_STR(buf, "1 . alpn=\"h2,h3\" port=53");
+    check_text(RR_HTTPS, "1 . port=53 alpn=\"h2,h3\"", "1 . alpn=\"h2,h3\" port=53");
+    check_text(RR_HTTPS, "1 . alpn=h2,h3 port=\"53\"", "1 . alpn=\"h2,h3\" port=53");
+}
+
+/* Contradictions stay on the wire, are not read from a zone, and print in generic form. */
+TEST(rdata_odd_forms)
+{
+    static const uint8_t no_alpn[] = {0, 1, 0, 0, 2, 0, 0};
+    struct bytes rd = {no_alpn, sizeof no_alpn};
+    CHECK(rdata_check(RR_SVCB, rd) == ST_OK && !rdata_has_text(RR_SVCB, rd));
+    CHECK(!rdata_has_text(RR_NULL, rd) && !rdata_has_text(65000, rd));
+    CHECK(rdata_has_text(RR_TXT, bytes_of("\1a", 2)));
+}
+
+TEST(rdata_needs_room)
+{
+    uint8_t out[16];
+    struct diag d = {0};
+    for (size_t cap = 0; cap < 16; cap++) {
+        struct writer w = wr_of(out, cap);
+        CHECK(rdata_parse_line(RR_MX, bytes_str("10 mail.example."), NULL, &w, &d) == ST_ENOSPACE);
+        CHECK_EQ(wr_len(&w), 0);
+        CHECK(rdata_parse_line(RR_SVCB, bytes_str("1 a. alpn=h2,h3 port=1"), NULL, &w, &d) ==
+              ST_ENOSPACE);
+        CHECK(rdata_parse_line(RR_CAA, bytes_str("0 issue \"an.example\""), NULL, &w, &d) ==
+              ST_ENOSPACE);
+        CHECK_EQ(wr_len(&w), 0);
+    }
 }

@@ -51,6 +51,8 @@ struct kind {
     /* Lower-cases the names of a composite field in place; NULL for most. */
     void (*lower)(uint8_t *field, size_t n);
     unsigned flags; /* enum kind_flag */
+    /* What to write, for error messages; NULL: the key of the field. */
+    const char *usage;
 };
 
 /* Options of a NAME field; the .def says what they mean. */
@@ -77,7 +79,7 @@ struct rr_derived {
     uint16_t fixed_len; /* every RDATA has this length and needs no other check; else 0 */
     bool names;         /* has names: canonical form or compression differ from plain bytes */
     bool decompress;    /* has names that may arrive compressed */
-    bool marked;        /* rdata_names() finds something */
+    uint8_t marked;     /* how many names rdata_names() finds */
     bool opaque;        /* generic form only */
 };
 

@@ -50,7 +50,7 @@ static void derive_fields(const struct rr_info *r, struct rr_derived *d)
         d->names |= (k->flags & KF_NAME) || k->lower != NULL;
         if (k->flags & KF_NAME) {
             d->decompress |= (f->arg & NF_D) != 0;
-            d->marked |= (f->arg & (NF_C | NF_G)) != 0;
+            d->marked = (uint8_t)(d->marked + ((f->arg & (NF_C | NF_G)) != 0));
         }
     }
     ASSERT(n > 0 && n <= RR_FIELDS_MAX);
