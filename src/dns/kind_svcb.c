@@ -75,6 +75,7 @@ enum status svc_value_check(unsigned key, struct bytes v, bool *odd)
     case SVF_KEYS: /* ascending, without itself */
         if (v.n == 0 || v.n % 2 != 0)
             return ST_ESHORT;
+        *odd |= get_be16(v.p + v.n - 2) == SVC_INVALID;
         return list_ascends(v) && get_be16(v.p) != SVC_MANDATORY ? ST_OK : ST_EFORMAT;
     case SVF_STRS:
         return strs_value_check(v, false, odd);

@@ -246,30 +246,49 @@ enum status rdata_parse(uint16_t type, const struct token *tok, size_t n, const 
     return st;
 }
 
-/* One token of a line. Quotes inside a word (key="a b") stay in its text. */
+/* Where a quoted string that begins at i ends, or line.n when it does not. */
+static size_t quote_end(struct bytes line, size_t i)
+{
+    for (; i < line.n && line.p[i] != '"'; i++)
+        i += line.p[i] == '\\';
+    return MIN(i, line.n);
+}
+
+/* As in master files: parentheses divide words as blanks do, ";" begins a remark. */
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '(' || c == ')';
+}
+
+/* One token of a line. Quotes behind "=" stay in its text (key="a b"); elsewhere a quote begins a
+ * token of its own. */
 static bool line_token(struct bytes line, size_t *pos, struct token *t)
 {
-    size_t i = *pos;
+    size_t i = *pos, from = i;
     t->quoted = line.p[i] == '"';
     t->line = 1;
     t->column = (uint32_t)i + 1;
-    size_t from = i += t->quoted;
-    bool inside = t->quoted;
-    for (; i < line.n; i++) {
-        uint8_t c = line.p[i];
-        if (c == '\\')
-            i++;
-        else if (c == '"' && t->quoted)
-            break;
-        else if (c == '"')
-            inside = !inside;
-        else if (!inside && (c == ' ' || c == '\t'))
-            break;
+    if (t->quoted) {
+        i = quote_end(line, ++from);
+        t->text = bytes_of(line.p + from, i - from);
+        *pos = i + 1;
+        return i < line.n; /* false: an open quote */
     }
-    if (i > line.n || (inside && i >= line.n))
-        return false; /* a lone backslash at the end, or an open quote */
+    for (; i < line.n && !is_blank(line.p[i]) && line.p[i] != ';'; i++) {
+        if (line.p[i] == '\\') {
+            i++;
+        } else if (line.p[i] == '"') {
+            if (line.p[i - 1] != '=')
+                break;
+            i = quote_end(line, i + 1);
+            if (i == line.n)
+                return false;
+        }
+    }
+    if (i > line.n)
+        return false; /* a lone backslash at the end */
     t->text = bytes_of(line.p + from, i - from);
-    *pos = i + t->quoted;
+    *pos = i;
     return true;
 }
 
@@ -281,10 +300,12 @@ enum status rdata_parse_line(uint16_t type, struct bytes line, const uint8_t *or
     size_t n = 0, cap = first;
     enum status st = ST_OK;
     for (size_t i = 0; i < line.n && st == ST_OK;) {
-        if (line.p[i] == ' ' || line.p[i] == '\t') {
+        if (is_blank(line.p[i])) {
             i++;
             continue;
         }
+        if (line.p[i] == ';')
+            break;
         if (n == cap) {
             struct token *more = cap < LINE_TOKENS_MAX ? malloc(2 * cap * sizeof *tok) : NULL;
             if (more == NULL) {

@@ -41,6 +41,8 @@ TEST(rdata_prints_what_it_read)
     check_text(RR_NSEC, "@ A TYPE65000 NSEC", "example. A NSEC TYPE65000");
     check_text(RR_NSEC3, "1 0 0 - 2vptu5timamqttgl4luu9kg21e0aor3s",
                "1 0 0 - 2vptu5timamqttgl4luu9kg21e0aor3s");
+    check_text(RR_MX, "( 10\tmail ) ; the first", "10 mail.example.");
+    check_text(RR_TXT, "a\"b;c\"d\\;e;f", "\"a\" \"b;c\" \"d;e\"");
     check_text(65400, "\\# 3 01 020 3", "\\# 3 010203");
     check_text(RR_A, "\\# 4 C0000201", "192.0.2.1");
 }
