@@ -1,0 +1,444 @@
+#include "cache/cache.h"
+
+#include "core/trace.h"
+#include "dns/rr_type.h"
+#include <stdatomic.h>
+#include <stdlib.h>
+
+/* One cached answer. Its bytes follow it: owner name, packed RDATA, and for a negative entry the
+ * SOA's owner and packed RDATA in place of the RDATA. */
+struct entry {
+    struct entry *chain;         /* in its bucket */
+    struct entry *newer, *older; /* in the order of insertion, for SIEVE */
+    uint64_t hash;
+    uint64_t dies_mono_us, dies_wall_s; /* whichever clock says so first */
+    uint32_t size;                      /* bytes charged to the budget */
+    uint32_t rdata_size;
+    uint16_t type, rclass, count, reason;
+    uint8_t kind, rank, name_len, soa_len; /* soa_len: of the SOA's owner; 0: there is no SOA */
+    bool visited;
+    uint8_t data[];
+};
+
+struct shard {
+    _Alignas(64) atomic_flag lock;
+    struct entry **bucket;
+    uint32_t mask;
+    struct entry *newest, *oldest, *hand;
+    size_t bytes, max;
+    struct cache_stats st;
+};
+
+struct cache {
+    struct hash_key key;
+    unsigned shards;
+    struct shard shard[];
+};
+
+enum {
+    /* What malloc and the bucket array cost beside an entry. */
+    ENTRY_OVERHEAD = 24,
+    /* PowerDNS takes 8,192 bytes an entry; a TXT or DNSKEY set may be larger, a whole 64 KiB answer
+     * pushes out hundreds of others. */
+    ENTRY_MAX = 32768,
+    /* Entries thrown out for one insertion at most: bounds the time under the lock. */
+    EVICT_MAX = 64,
+};
+
+static void lock(struct shard *s)
+{
+    while (atomic_flag_test_and_set_explicit(&s->lock, memory_order_acquire)) {
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+    }
+}
+
+static void unlock(struct shard *s)
+{
+    atomic_flag_clear_explicit(&s->lock, memory_order_release);
+}
+
+struct cache *cache_new(size_t max_bytes, unsigned shards, const struct env *env)
+{
+    shards = MAX(shards, 1u);
+    struct cache *c =
+        aligned_alloc(64, sizeof *c + (64 - sizeof *c % 64) + shards * sizeof c->shard[0]);
+    if (c == NULL)
+        return NULL;
+    memset(c, 0, sizeof *c + shards * sizeof c->shard[0]);
+    env->random(env->ctx, &c->key, sizeof c->key);
+    c->shards = shards;
+    for (unsigned i = 0; i < shards; i++) {
+        struct shard *s = &c->shard[i];
+        atomic_flag_clear(&s->lock);
+        s->max = max_bytes / shards;
+        uint32_t want = 64;
+        while (want < s->max / 256 && want < 1u << 24)
+            want *= 2;
+        s->mask = want - 1;
+        s->bytes = want * sizeof(struct entry *);
+        s->bucket = calloc(want, sizeof(struct entry *));
+        if (s->bucket == NULL) {
+            cache_free(c);
+            return NULL;
+        }
+    }
+    return c;
+}
+
+static void unlink_order(struct shard *s, struct entry *e)
+{
+    if (s->hand == e)
+        s->hand = e->newer;
+    if (e->newer != NULL)
+        e->newer->older = e->older;
+    else
+        s->newest = e->older;
+    if (e->older != NULL)
+        e->older->newer = e->newer;
+    else
+        s->oldest = e->newer;
+}
+
+/* Takes e out of the shard and frees it. */
+static void entry_remove(struct shard *s, struct entry *e)
+{
+    struct entry **p = &s->bucket[e->hash & s->mask];
+    while (*p != e)
+        p = &(*p)->chain;
+    *p = e->chain;
+    unlink_order(s, e);
+    s->bytes -= e->size;
+    s->st.entries--;
+    s->st.negative -= e->kind != CACHE_RRSET;
+    free(e);
+}
+
+void cache_flush_all(struct cache *c)
+{
+    for (unsigned i = 0; i < c->shards; i++) {
+        struct shard *s = &c->shard[i];
+        lock(s);
+        while (s->oldest != NULL)
+            entry_remove(s, s->oldest);
+        unlock(s);
+    }
+}
+
+void cache_free(struct cache *c)
+{
+    if (c == NULL)
+        return;
+    for (unsigned i = 0; i < c->shards; i++)
+        if (c->shard[i].bucket != NULL) {
+            while (c->shard[i].oldest != NULL)
+                entry_remove(&c->shard[i], c->shard[i].oldest);
+            free(c->shard[i].bucket);
+        }
+    free(c);
+}
+
+static uint64_t name_hash(const struct cache *c, const uint8_t *lower, size_t n)
+{
+    return siphash13(&c->key, lower, n);
+}
+
+/* The hash of an entry from that of its name: one SipHash serves all types of a name. */
+static uint64_t entry_hash(uint64_t name_hash, uint16_t type, uint16_t rclass)
+{
+    return hash_mix(name_hash ^ ((uint64_t)type << 16 | rclass) * 0x9e3779b97f4a7c15u);
+}
+
+/* All types of a name live in one shard. */
+static struct shard *shard_of(struct cache *c, uint64_t name_hash)
+{
+    return &c->shard[(name_hash >> 40) % c->shards];
+}
+
+static struct entry *find(struct shard *s, uint64_t hash, const uint8_t *lower, size_t n,
+                          uint16_t type, uint16_t rclass)
+{
+    for (struct entry *e = s->bucket[hash & s->mask]; e != NULL; e = e->chain)
+        if (e->hash == hash && e->type == type && e->rclass == rclass && e->name_len == n &&
+            memcmp(e->data, lower, n) == 0)
+            return e;
+    return NULL;
+}
+
+static bool expired(const struct entry *e, struct now now)
+{
+    return now.mono_us >= e->dies_mono_us || now.wall_s >= e->dies_wall_s;
+}
+
+/* Seconds left by the clock that ends it first. */
+static uint32_t ttl_left(const struct entry *e, struct now now)
+{
+    uint64_t mono = (e->dies_mono_us - now.mono_us + 999999) / 1000000,
+             wall = e->dies_wall_s - now.wall_s;
+    return (uint32_t)MIN(mono, wall);
+}
+
+static struct rrset no_set(void)
+{
+    return (struct rrset){.count = 0};
+}
+
+/* Copies an entry out; false when the arena is full. */
+static bool copy_out(const struct entry *e, const uint8_t *name, struct now now, struct arena *a,
+                     struct cache_entry *ret)
+{
+    ret->kind = (enum cache_kind)e->kind;
+    ret->rank = (enum cache_rank)e->rank;
+    ret->ttl_s = ttl_left(e, now);
+    ret->reason = e->reason;
+    ret->set = ret->soa = no_set();
+    size_t n = (size_t)e->soa_len + e->rdata_size;
+    if (n == 0)
+        return true;
+    uint8_t *p = arena_alloc_bytes(a, n);
+    if (p == NULL)
+        return false;
+    memcpy(p, e->data + e->name_len, n);
+    struct rrset set = {.owner = name,
+                        .type = e->type,
+                        .rclass = e->rclass,
+                        .ttl = ret->ttl_s,
+                        .count = e->count,
+                        .rdata_size = e->rdata_size,
+                        .rdata = p + e->soa_len};
+    if (e->kind == CACHE_RRSET) {
+        ret->set = set;
+    } else {
+        set.owner = p;
+        set.type = RR_SOA;
+        ret->soa = set;
+    }
+    return true;
+}
+
+enum cache_kind cache_get(struct cache *c, const uint8_t *name, uint16_t type, uint16_t rclass,
+                          struct now now, struct arena *a, struct cache_entry *ret)
+{
+    uint8_t lower[LIMIT_NAME];
+    size_t n = name_lower(lower, name);
+    uint64_t nh = name_hash(c, lower, n);
+    struct shard *s = shard_of(c, nh);
+    ret->kind = CACHE_NONE;
+    lock(s);
+    struct entry *e = find(s, entry_hash(nh, type, rclass), lower, n, type, rclass);
+    if (e == NULL || expired(e, now)) /* RFC 2308 section 5: NXDOMAIN holds for every type */
+        e = find(s, entry_hash(nh, 0, rclass), lower, n, 0, rclass);
+    if (e != NULL && !expired(e, now) && copy_out(e, name, now, a, ret)) {
+        e->visited = true;
+        s->st.hits++;
+    } else {
+        ret->kind = CACHE_NONE;
+        s->st.misses++;
+    }
+    unlock(s);
+    return ret->kind;
+}
+
+/* Makes room for `need` bytes by SIEVE: a hand walks from old to new, spares what was used since it
+ * last came by, and throws out the first that was not. */
+static void make_room(struct shard *s, size_t need, struct now now)
+{
+    for (int i = 0; i < EVICT_MAX && s->bytes + need > s->max && s->oldest != NULL; i++) {
+        struct entry *e = s->hand != NULL ? s->hand : s->oldest;
+        /* At most one round of sparing, so that the walk ends. */
+        for (uint32_t k = 0; e->visited && !expired(e, now) && k < 256; k++) {
+            e->visited = false;
+            e = e->newer != NULL ? e->newer : s->oldest;
+        }
+        s->hand = e->newer;
+        if (expired(e, now))
+            s->st.expired++;
+        else
+            s->st.evictions++;
+        entry_remove(s, e);
+    }
+}
+
+static void insert(struct shard *s, struct entry *e, struct now now)
+{
+    make_room(s, e->size, now);
+    if (s->bytes + e->size > s->max) {
+        free(e);
+        return;
+    }
+    struct entry **b = &s->bucket[e->hash & s->mask];
+    e->chain = *b;
+    *b = e;
+    e->older = s->newest;
+    e->newer = NULL;
+    if (s->newest != NULL)
+        s->newest->newer = e;
+    else
+        s->oldest = e;
+    s->newest = e;
+    s->bytes += e->size;
+    s->st.entries++;
+    s->st.inserts++;
+    s->st.negative += e->kind != CACHE_RRSET;
+}
+
+static struct entry *entry_new(const uint8_t *lower, size_t n, size_t extra)
+{
+    size_t size = sizeof(struct entry) + n + extra;
+    struct entry *e = size + ENTRY_OVERHEAD > ENTRY_MAX ? NULL : malloc(size);
+    if (e == NULL)
+        return NULL;
+    memset(e, 0, sizeof *e);
+    e->size = (uint32_t)(size + ENTRY_OVERHEAD);
+    e->name_len = (uint8_t)n;
+    memcpy(e->data, lower, n);
+    return e;
+}
+
+static void entry_put(struct cache *c, struct entry *e, uint64_t nh, uint32_t ttl_s, struct now now)
+{
+    struct shard *s = shard_of(c, nh);
+    e->hash = entry_hash(nh, e->type, e->rclass);
+    e->dies_mono_us = now.mono_us + (uint64_t)ttl_s * 1000000;
+    e->dies_wall_s = now.wall_s + ttl_s;
+    lock(s);
+    struct entry *old = find(s, e->hash, e->data, e->name_len, e->type, e->rclass);
+    /* RFC 2181 section 5.4.1: data of lower rank never replace fresh data of higher rank. */
+    if (old != NULL && !expired(old, now) && old->rank > e->rank) {
+        unlock(s);
+        free(e);
+        return;
+    }
+    if (old != NULL) {
+        e->visited = old->visited;
+        entry_remove(s, old);
+    }
+    /* A name that has data exists: an older NXDOMAIN for it is wrong. */
+    struct entry *nx =
+        e->kind == CACHE_RRSET && e->rank > RANK_GLUE
+            ? find(s, entry_hash(nh, 0, e->rclass), e->data, e->name_len, 0, e->rclass)
+            : NULL;
+    if (nx != NULL)
+        entry_remove(s, nx);
+    insert(s, e, now);
+    unlock(s);
+}
+
+void cache_put(struct cache *c, const struct rrset *set, enum cache_rank rank, struct now now)
+{
+    uint8_t lower[LIMIT_NAME];
+    size_t n = name_lower(lower, set->owner);
+    if (set->ttl == 0 || set->count == 0)
+        return;
+    struct entry *e = entry_new(lower, n, set->rdata_size);
+    if (e == NULL)
+        return;
+    e->kind = CACHE_RRSET;
+    e->rank = (uint8_t)rank;
+    e->type = set->type;
+    e->rclass = set->rclass;
+    e->count = set->count;
+    e->rdata_size = set->rdata_size;
+    memcpy(e->data + n, set->rdata, set->rdata_size);
+    entry_put(c, e, name_hash(c, lower, n), set->ttl, now);
+}
+
+void cache_put_negative(struct cache *c, enum cache_kind kind, const uint8_t *name, uint16_t type,
+                        uint16_t rclass, uint32_t ttl_s, const struct rrset *soa, uint16_t reason,
+                        struct now now)
+{
+    uint8_t lower[LIMIT_NAME];
+    size_t n = name_lower(lower, name);
+    size_t soa_len = soa != NULL ? name_len(soa->owner) : 0;
+    if (ttl_s == 0)
+        return;
+    struct entry *e = entry_new(lower, n, soa != NULL ? soa_len + soa->rdata_size : 0);
+    if (e == NULL)
+        return;
+    e->kind = (uint8_t)kind;
+    /* A failure never hides an answer that is still good. */
+    e->rank = kind == CACHE_FAILURE ? RANK_GLUE : RANK_AUTHORITY;
+    e->type = kind == CACHE_NXDOMAIN ? 0 : type;
+    e->rclass = rclass;
+    e->reason = reason;
+    if (soa != NULL) {
+        e->count = soa->count;
+        e->soa_len = (uint8_t)soa_len;
+        e->rdata_size = soa->rdata_size;
+        memcpy(e->data + n, soa->owner, soa_len);
+        memcpy(e->data + n + soa_len, soa->rdata, soa->rdata_size);
+    }
+    entry_put(c, e, name_hash(c, lower, n), ttl_s, now);
+}
+
+/* Removes every entry of a shard that `hit` says yes to. */
+static uint64_t sweep(struct shard *s, bool (*hit)(const struct entry *, const void *),
+                      const void *what)
+{
+    uint64_t n = 0;
+    lock(s);
+    for (struct entry *e = s->oldest, *next; e != NULL; e = next) {
+        next = e->newer;
+        if (hit(e, what)) {
+            entry_remove(s, e);
+            n++;
+        }
+    }
+    unlock(s);
+    return n;
+}
+
+struct flush_what {
+    const uint8_t *name;
+    uint16_t type;
+};
+
+static bool hit_name(const struct entry *e, const void *what)
+{
+    const struct flush_what *w = what;
+    return name_equal(e->data, w->name) && (w->type == 0 || e->type == w->type || e->type == 0);
+}
+
+static bool hit_below(const struct entry *e, const void *what)
+{
+    const struct flush_what *w = what;
+    return name_in(e->data, w->name);
+}
+
+uint64_t cache_flush_name(struct cache *c, const uint8_t *name, uint16_t type)
+{
+    uint8_t lower[LIMIT_NAME];
+    size_t n = name_lower(lower, name);
+    struct flush_what w = {name, type};
+    return sweep(shard_of(c, name_hash(c, lower, n)), hit_name, &w);
+}
+
+uint64_t cache_flush_below(struct cache *c, const uint8_t *apex)
+{
+    uint64_t n = 0;
+    struct flush_what w = {apex, 0};
+    for (unsigned i = 0; i < c->shards; i++)
+        n += sweep(&c->shard[i], hit_below, &w);
+    return n;
+}
+
+struct cache_stats cache_stats(const struct cache *c)
+{
+    struct cache_stats t = {0};
+    for (unsigned i = 0; i < c->shards; i++) {
+        struct shard *s = (struct shard *)(uintptr_t)&c->shard[i];
+        lock(s);
+        t.entries += s->st.entries;
+        t.bytes += s->bytes;
+        t.max_bytes += s->max;
+        t.hits += s->st.hits;
+        t.misses += s->st.misses;
+        t.inserts += s->st.inserts;
+        t.evictions += s->st.evictions;
+        t.expired += s->st.expired;
+        t.negative += s->st.negative;
+        unlock(s);
+    }
+    return t;
+}

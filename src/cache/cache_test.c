@@ -1,0 +1,236 @@
+#include "base/test.h"
+#include "cache/cache.h"
+#include "dns/rr_type.h"
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void seeded(void *ctx, void *buf, size_t n)
+{
+    for (uint8_t *p = buf; n-- > 0;)
+        *p++ = (uint8_t)prng_next(ctx);
+}
+
+static struct prng rng = {7};
+static const struct env env = {&rng, seeded};
+
+static struct now at(uint64_t s)
+{
+    return (struct now){.mono_us = 1000000 * (100 + s), .wall_s = 1700000000 + s};
+}
+
+static struct name nm(const char *s)
+{
+    struct name n = {{0}};
+    if (name_from(s, &n) != ST_OK)
+        test_fail(__FILE__, __LINE__, "bad name %s", s);
+    return n;
+}
+
+static void put_a(struct cache *c, const struct name *n, uint8_t last, uint32_t ttl,
+                  enum cache_rank rank, struct now now)
+{
+    uint8_t rd[] = {0, 4, 192, 0, 2, last};
+    cache_put(c, &(struct rrset){n->w, RR_A, CLASS_IN, ttl, 1, sizeof rd, rd}, rank, now);
+}
+
+static int get_a(struct cache *c, const struct name *n, struct now now, struct cache_entry *e)
+{
+    static struct arena a;
+    if (a.chunk_size == 0)
+        arena_init(&a, 4096, 0);
+    arena_reset(&a);
+    return cache_get(c, n->w, RR_A, CLASS_IN, now, &a, e) == CACHE_RRSET ? e->set.rdata[5] : -1;
+}
+
+TEST(entries_expire_by_either_clock)
+{
+    struct cache *c = cache_new(1 << 20, 2, &env);
+    struct name n = nm("www.example.org."), upper = nm("WWW.Example.ORG.");
+    struct cache_entry e;
+    put_a(c, &n, 1, 60, RANK_ANSWER, at(0));
+    CHECK_EQ(get_a(c, &upper, at(10), &e), 1);
+    CHECK_EQ(e.ttl_s, 50);
+    CHECK_EQ(e.set.ttl, 50);
+    CHECK_EQ(get_a(c, &n, at(60), &e), -1);
+    struct now jumped = {.mono_us = at(5).mono_us, .wall_s = at(100).wall_s};
+    CHECK_EQ(get_a(c, &n, jumped, &e), -1);
+    struct now stuck = {.mono_us = at(100).mono_us, .wall_s = at(0).wall_s};
+    CHECK_EQ(get_a(c, &n, stuck, &e), -1);
+    put_a(c, &n, 1, 0, RANK_ANSWER, at(0));
+    put_a(c, &upper, 2, 60, RANK_ANSWER, at(0));
+    CHECK_EQ(get_a(c, &n, at(1), &e), 2);
+    cache_free(c);
+}
+
+/* RFC 2181 section 5.4.1 */
+TEST(lower_rank_never_replaces_higher)
+{
+    struct cache *c = cache_new(1 << 20, 1, &env);
+    struct name n = nm("ns1.example.org.");
+    struct cache_entry e;
+    put_a(c, &n, 1, 60, RANK_ANSWER, at(0));
+    put_a(c, &n, 2, 600, RANK_GLUE, at(1));
+    CHECK_EQ(get_a(c, &n, at(2), &e), 1);
+    put_a(c, &n, 3, 600, RANK_ANSWER, at(3));
+    CHECK_EQ(get_a(c, &n, at(4), &e), 3);
+    put_a(c, &n, 4, 60, RANK_GLUE, at(700));
+    CHECK_EQ(get_a(c, &n, at(701), &e), 4);
+    CHECK_EQ(e.rank, RANK_GLUE);
+    cache_free(c);
+}
+
+/* RFC 2308 section 5: NXDOMAIN for every type, NODATA for one. */
+TEST(negative_entries)
+{
+    struct cache *c = cache_new(1 << 20, 1, &env);
+    struct arena a;
+    arena_init(&a, 4096, 0);
+    struct name n = nm("nx.example.org."), o = nm("example.org.");
+    uint8_t rd[] = {0, 22, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 5};
+    struct rrset soa = {o.w, RR_SOA, CLASS_IN, 5, 1, sizeof rd, rd};
+    struct cache_entry e;
+    cache_put_negative(c, CACHE_NXDOMAIN, n.w, RR_A, CLASS_IN, 30, &soa, 0, at(0));
+    CHECK_EQ(cache_get(c, n.w, RR_MX, CLASS_IN, at(1), &a, &e), CACHE_NXDOMAIN);
+    CHECK_EQ(e.soa.count, 1);
+    CHECK_EQ(e.soa.ttl, 29);
+    CHECK(name_equal(e.soa.owner, o.w));
+    cache_put_negative(c, CACHE_NODATA, o.w, RR_MX, CLASS_IN, 30, &soa, 0, at(0));
+    CHECK_EQ(cache_get(c, o.w, RR_MX, CLASS_IN, at(1), &a, &e), CACHE_NODATA);
+    CHECK_EQ(cache_get(c, o.w, RR_A, CLASS_IN, at(1), &a, &e), CACHE_NONE);
+    put_a(c, &n, 9, 60, RANK_ANSWER, at(2)); /* the name exists after all */
+    CHECK_EQ(cache_get(c, n.w, RR_MX, CLASS_IN, at(3), &a, &e), CACHE_NONE);
+    cache_put_negative(c, CACHE_FAILURE, n.w, RR_A, CLASS_IN, 5, NULL, 7, at(3));
+    CHECK_EQ(get_a(c, &n, at(4), &e), 9); /* a failure hides no answer */
+    cache_put_negative(c, CACHE_FAILURE, n.w, RR_TXT, CLASS_IN, 5, NULL, 7, at(3));
+    CHECK_EQ(cache_get(c, n.w, RR_TXT, CLASS_IN, at(4), &a, &e), CACHE_FAILURE);
+    CHECK_EQ(e.reason, 7);
+    arena_free(&a);
+    cache_free(c);
+}
+
+/* A scan of names used once does not push out what is in use, and the budget holds. */
+TEST(budget_holds_and_scans_do_no_harm)
+{
+    struct cache *c = cache_new(256 << 10, 1, &env);
+    struct cache_entry e;
+    char t[64];
+    for (int i = 0; i < 50; i++) {
+        snprintf(t, sizeof t, "hot%d.example.", i);
+        struct name n = nm(t);
+        put_a(c, &n, (uint8_t)i, 86400, RANK_ANSWER, at(0));
+    }
+    for (int i = 0; i < 20000; i++) {
+        snprintf(t, sizeof t, "scan%d.example.", i);
+        struct name n = nm(t);
+        put_a(c, &n, 1, 86400, RANK_ANSWER, at(1));
+        snprintf(t, sizeof t, "hot%d.example.", i % 50);
+        n = nm(t);
+        if (i < 19900)
+            (void)get_a(c, &n, at(1), &e);
+        CHECK(i % 997 || cache_stats(c).bytes <= 256 << 10);
+    }
+    int kept = 0;
+    for (int i = 0; i < 50; i++) {
+        snprintf(t, sizeof t, "hot%d.example.", i);
+        struct name n = nm(t);
+        kept += get_a(c, &n, at(2), &e) == i;
+    }
+    CHECK_EQ(kept, 50);
+    CHECK(cache_stats(c).evictions > 10000);
+    cache_free(c);
+}
+
+TEST(flushes)
+{
+    struct cache *c = cache_new(1 << 20, 4, &env);
+    struct name a = nm("a.example.org."), b = nm("b.example.org."), x = nm("example.com."),
+                o = nm("Example.org.");
+    struct cache_entry e;
+    put_a(c, &a, 1, 60, RANK_ANSWER, at(0));
+    put_a(c, &b, 2, 60, RANK_ANSWER, at(0));
+    put_a(c, &x, 3, 60, RANK_ANSWER, at(0));
+    CHECK_EQ(cache_flush_name(c, a.w, RR_MX), 0);
+    CHECK_EQ(cache_flush_name(c, a.w, RR_A), 1);
+    CHECK_EQ(get_a(c, &a, at(1), &e), -1);
+    put_a(c, &a, 1, 60, RANK_ANSWER, at(0));
+    CHECK_EQ(cache_flush_below(c, o.w), 2);
+    CHECK_EQ(get_a(c, &x, at(1), &e), 3);
+    cache_flush_all(c);
+    CHECK_EQ(cache_stats(c).entries, 0);
+    cache_free(c);
+}
+
+/* Random operations against a plain array that never forgets. */
+TEST(agrees_with_a_plain_model)
+{
+    struct cache *c = cache_new(8 << 20, 4, &env);
+    struct {
+        uint8_t v;
+        uint64_t dies;
+        enum cache_rank rank;
+    } model[64] = {{0}};
+    struct prng r = {99};
+    uint64_t t = 0;
+    for (int i = 0; i < 50000; i++) {
+        unsigned k = (unsigned)prng_below(&r, 64);
+        char text[32];
+        snprintf(text, sizeof text, "n%u.example.", k);
+        struct name n = nm(text);
+        t += prng_below(&r, 3);
+        if (prng_below(&r, 2)) {
+            uint32_t ttl = 1 + (uint32_t)prng_below(&r, 100);
+            enum cache_rank rank = 1 + (enum cache_rank)prng_below(&r, 5);
+            put_a(c, &n, (uint8_t)i, ttl, rank, at(t));
+            if (model[k].dies <= t || model[k].rank <= rank) {
+                model[k].v = (uint8_t)i;
+                model[k].dies = t + ttl;
+                model[k].rank = rank;
+            }
+        } else {
+            struct cache_entry e;
+            int got = get_a(c, &n, at(t), &e), want = model[k].dies > t ? model[k].v : -1;
+            CHECK_EQ(got, want);
+            CHECK(got < 0 || e.ttl_s == model[k].dies - t);
+        }
+    }
+    cache_free(c);
+}
+
+static void *hammer(void *arg)
+{
+    struct cache *c = arg;
+    struct prng r = {(uint64_t)(uintptr_t)&r};
+    struct arena a;
+    arena_init(&a, 4096, 0);
+    for (int i = 0; i < 20000; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "n%u.example.", (unsigned)prng_below(&r, 500));
+        struct name n;
+        struct cache_entry e;
+        if (name_from(text, &n) != ST_OK)
+            continue;
+        arena_reset(&a);
+        if (prng_below(&r, 4) == 0)
+            put_a(c, &n, 1, 60, RANK_ANSWER, at(0));
+        else if (cache_get(c, n.w, RR_A, CLASS_IN, at(1), &a, &e) == CACHE_RRSET &&
+                 e.set.rdata[5] != 1)
+            abort();
+        if (i % 5000 == 0)
+            cache_flush_below(c, n.w);
+    }
+    arena_free(&a);
+    return NULL;
+}
+
+TEST(threads_share_it)
+{
+    struct cache *c = cache_new(64 << 10, 4, &env);
+    pthread_t t[4];
+    for (int i = 0; i < 4; i++)
+        REQUIRE(pthread_create(&t[i], NULL, hammer, c) == 0);
+    for (int i = 0; i < 4; i++)
+        pthread_join(t[i], NULL);
+    CHECK(cache_stats(c).bytes <= 64 << 10);
+    cache_free(c);
+}
