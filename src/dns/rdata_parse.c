@@ -1,14 +1,13 @@
 /* Presentation text to RDATA: the interpreter, the generic form (RFC 3597 section 5), and what the
  * kinds share. */
 #include "base/codec.h"
+#include "base/limits.h"
 #include "dns/rdata.h"
 #include "dns/rr_table.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { LINE_TOKENS_MAX = 4096 };
 
 /* "MX: preference exchange": what the record looks like. */
 static void usage_text(uint16_t type, struct text *out)
@@ -307,7 +306,7 @@ enum status rdata_parse_line(uint16_t type, struct bytes line, const uint8_t *or
         if (line.p[i] == ';')
             break;
         if (n == cap) {
-            struct token *more = cap < LINE_TOKENS_MAX ? malloc(2 * cap * sizeof *tok) : NULL;
+            struct token *more = cap < LIMIT_ZONE_TOKENS ? malloc(2 * cap * sizeof *tok) : NULL;
             if (more == NULL) {
                 st = ST_ELIMIT;
                 break;

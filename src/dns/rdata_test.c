@@ -1,6 +1,8 @@
 #include "base/test.h"
 #include "dns/rdata.h"
 
+#include <stdlib.h>
+
 struct buf {
     uint8_t b[4096];
     struct bytes rd;
@@ -142,6 +144,50 @@ TEST(svcb_values_in_quotes)
     CHECK_STR(buf, "1 . alpn=\"h2,h3\" port=53");
     check_text(RR_HTTPS, "1 . port=53 alpn=\"h2,h3\"", "1 . alpn=\"h2,h3\" port=53");
     check_text(RR_HTTPS, "1 . alpn=h2,h3 port=\"53\"", "1 . alpn=\"h2,h3\" port=53");
+}
+
+static void check_json(uint16_t type, const char *line, const char *want)
+{
+    struct buf b;
+    struct text t = text_heap(4096);
+    struct json j = json_of(&t, false);
+    if (parse(type, line, &b) == ST_OK)
+        rdata_json(type, b.rd, &j);
+    CHECK_STR(text_cstr(&t), want);
+    text_free(&t);
+}
+
+TEST(rdata_as_json)
+{
+    check_json(RR_MX, "10 mx", "{\"preference\":10,\"exchange\":\"mx.example.\"}");
+    check_json(RR_TXT, "a \"b\\\"\"", "{\"strings\":[\"a\",\"b\\\"\"]}");
+    check_json(RR_HTTPS, "1 . alpn=h2,h3 port=53 ipv4hint=192.0.2.1 key9999=x",
+               "{\"priority\":1,\"target\":\".\",\"params\":{\"alpn\":[\"h2\",\"h3\"],\"port\":53,"
+               "\"ipv4hint\":[\"192.0.2.1\"],\"key9999\":\"x\"}}");
+    check_json(RR_NSEC3PARAM, "1 0 5 AB",
+               "{\"hash\":1,\"flags\":0,\"iterations\":5,\"salt\":\"AB\"}");
+    check_json(
+        RR_AMTRELAY, "10 1 1 192.0.2.1",
+        "{\"precedence\":10,\"type\":1,\"discovery_optional\":true,\"relay\":\"192.0.2.1\"}");
+    check_json(RR_CSYNC, "1 3 A NS", "{\"serial\":1,\"flags\":3,\"types\":[\"A\",\"NS\"]}");
+    check_json(65000, "\\# 2 ABCD", "{\"data\":\"ABCD\"}");
+}
+
+/* The longest list of words that a record can be. */
+TEST(rdata_of_very_many_words)
+{
+    uint8_t *a = calloc(1, 65535), *b = malloc(65535);
+    struct text t = text_heap(1 << 20);
+    REQUIRE(a != NULL && b != NULL);
+    struct writer w = wr_of(b, 65535);
+    REQUIRE(rdata_check(RR_TXT, bytes_of(a, 65535)) == ST_OK);
+    rdata_text(RR_TXT, bytes_of(a, 65535), &t);
+    CHECK(rdata_parse_line(RR_TXT, bytes_of(t.p, t.n), NULL, &w, NULL) == ST_OK);
+    CHECK(bytes_equal(wr_done(&w), bytes_of(a, 65535)));
+    CHECK(rdata_check(RR_TXT, bytes_of(a, 65536)) == ST_ERANGE);
+    text_free(&t);
+    free(a);
+    free(b);
 }
 
 /* Contradictions stay on the wire, are not read from a zone, and print in generic form. */

@@ -43,6 +43,41 @@ TEST(rr_table_rows_are_sound)
     }
 }
 
+static bool listed(const uint16_t *list, size_t n, uint16_t type)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i] == type)
+            return true;
+    return false;
+}
+
+/* The three lists of types with names that the RFCs give, against the table. */
+TEST(rr_table_names_follow_the_rfcs)
+{
+    /* RFC 3597 section 4: compressed when sent. */
+    static const uint16_t compressed[] = {RR_NS, RR_MD, RR_MF,  RR_CNAME, RR_SOA, RR_MB,
+                                          RR_MG, RR_MR, RR_PTR, RR_MINFO, RR_MX};
+    /* RFC 3597 section 4: decompressed too; DNAME as senders before RFC 6672 compressed it. */
+    static const uint16_t decompressed[] = {RR_RP,  RR_AFSDB, RR_RT,    RR_SIG,  RR_PX,
+                                            RR_NXT, RR_SRV,   RR_NAPTR, RR_DNAME};
+    /* RFC 4034 section 6.2 without NSEC, which RFC 6840 section 5.1 takes out; those above besides.
+     */
+    static const uint16_t lower[] = {RR_KX, RR_A6, RR_RRSIG};
+    for (uint16_t t = rr_type_next(0); t != 0; t = rr_type_next(t)) {
+        bool c = listed(compressed, ARRAY_LEN(compressed), t);
+        bool d = c || listed(decompressed, ARRAY_LEN(decompressed), t);
+        bool l = d || listed(lower, ARRAY_LEN(lower), t);
+        for (const struct field *f = rr_find(t)->field; f->kind != NULL; f++) {
+            bool name = (f->kind->flags & KF_NAME) != 0;
+            bool lowers = f->kind->lower != NULL || (name && (f->arg & NF_L));
+            if (name && (c != !!(f->arg & NF_C) || d != !!(f->arg & NF_D)))
+                test_fail(__FILE__, __LINE__, "compression of %s %s", rr_find(t)->name, f->key);
+            if ((name || lowers) && l != lowers)
+                test_fail(__FILE__, __LINE__, "lower case of %s %s", rr_find(t)->name, f->key);
+        }
+    }
+}
+
 TEST(rr_type_names)
 {
     char buf[24];
