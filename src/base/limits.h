@@ -82,6 +82,11 @@ enum {
     /* Answers that may wait for a TCP client to read them: two of the largest and their length fields;
      * past that the server stops reading from it (RFC 7766 section 6.2.1.1; slow readers). */
     LIMIT_TCP_PENDING = 131080,
+
+    /* Control socket: a request is a short line; a reply is the list of zones at most. */
+    LIMIT_CONTROL_LINE = 65536,
+    LIMIT_CONTROL_REPLY = 256 << 20,
+    LIMIT_CONTROL_CLIENTS = 32,
 };
 
 #endif

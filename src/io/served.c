@@ -1,0 +1,119 @@
+#include "io/served.h"
+
+#include "base/limits.h"
+#include "io/files.h"
+#include "io/log.h"
+
+#include <stdlib.h>
+
+enum { HINTS_FILE_MAX = 1 << 20 };
+
+static void set_auth(struct served *s, struct hash_key cookie_key)
+{
+    const struct config *c = s->config;
+    auth_options_default(&s->auth);
+    s->auth.udp_size = (uint16_t)c->server.udp_size;
+    s->auth.rotation = c->server.rotation == CONFIG_CYCLIC   ? ROTATE_CYCLIC
+                       : c->server.rotation == CONFIG_RANDOM ? ROTATE_RANDOM
+                                                             : ROTATE_FIXED;
+    s->auth.minimal_any = c->server.minimal_any;
+    s->auth.cookies = c->server.cookies;
+    s->auth.cookie_key = cookie_key;
+    if (c->server.cookie_secret.set)
+        memcpy(&s->auth.cookie_key, c->server.cookie_secret.key, sizeof s->auth.cookie_key);
+    s->auth.version = c->server.version;
+    s->auth.hostname = c->server.hostname;
+    s->auth.identity = c->server.identity;
+    s->auth.keepalive_ms = c->tcp.keepalive ? c->tcp.idle_ms : 0;
+    s->limits = (struct front_limits){c->tcp.max_connections, c->tcp.max_per_client, c->tcp.idle_ms,
+                                      c->tcp.pipeline, c->tcp.send_ms};
+}
+
+static enum status set_hints(struct served *s, struct text *say)
+{
+    const struct config *c = s->config;
+    size_t n = 0;
+    for (size_t i = 0; i < c->resolver.hints.n; i++) {
+        const struct config_hint *h = &c->resolver.hints.v[i];
+        for (size_t k = 0; k < h->addresses.n && n < ROOT_HINTS_MAX; k++) {
+            name_copy(s->hints[n].server.w, h->name);
+            s->hints[n++].address = h->addresses.v[k];
+        }
+    }
+    if (c->resolver.root_hints != NULL) {
+        char *text = NULL;
+        size_t size = 0;
+        struct diag d = {.file = c->resolver.root_hints};
+        enum status st = file_read_whole(c->resolver.root_hints, HINTS_FILE_MAX, &text, &size, &d);
+        if (st == ST_OK)
+            st = root_hints_read(bytes_of(text, size), s->hints, ROOT_HINTS_MAX, &n, &d);
+        free(text);
+        if (st != ST_OK) {
+            if (d.message[0] == '\0')
+                diag_set(&d, SEV_ERROR, "root-hints", NULL, "root hints: %s", status_text(st));
+            diag_text(&d, false, say);
+            log_diag("root-hints", &d);
+            return st;
+        }
+    }
+    if (n == 0)
+        n = root_hints_builtin(s->hints, ROOT_HINTS_MAX);
+    s->resolver.hints = s->hints;
+    s->resolver.hint_count = n;
+    return ST_OK;
+}
+
+static enum status set_resolver(struct served *s, unsigned workers, struct text *say)
+{
+    const struct config *c = s->config;
+    struct resolver_options *r = &s->resolver;
+    resolver_options_default(r);
+    r->allow = c->resolver.allow.v;
+    r->allow_count = c->resolver.allow.n;
+    r->outgoing = c->resolver.outgoing.v;
+    r->outgoing_count = c->resolver.outgoing.n;
+    r->upstream_port = (uint16_t)c->resolver.upstream_port;
+    r->udp_size = (uint16_t)c->resolver.udp_size;
+    r->ipv4 = c->resolver.ipv4;
+    r->ipv6 = c->resolver.ipv6;
+    r->minimise = c->resolver.minimise;
+    r->prime = c->resolver.prime;
+    r->query_loopback = c->resolver.query_loopback;
+    r->ttl_min_s = c->resolver.ttl_min_s;
+    r->ttl_max_s = c->resolver.ttl_max_s;
+    r->negative_ttl_max_s = c->resolver.negative_ttl_max_s;
+    r->timeout_ms = c->resolver.timeout_ms;
+    r->max_clients = MAX(c->resolver.max_clients / workers, 1u);
+    r->identity = c->server.identity;
+    return set_hints(s, say);
+}
+
+enum status served_new(struct config *c, struct zone_set *zones, struct hash_key cookie_key,
+                       unsigned workers, struct text *say, struct served **ret)
+{
+    struct served *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        zone_set_free(zones);
+        config_free(c);
+        return ST_ENOMEM;
+    }
+    s->config = c;
+    s->zones = zones;
+    s->has_zones = zones->n > 0;
+    set_auth(s, cookie_key);
+    enum status st = c->resolver.enabled ? set_resolver(s, workers, say) : ST_OK;
+    if (st == ST_OK)
+        *ret = s;
+    else
+        served_free(s);
+    return st;
+}
+
+void served_free(struct served *s)
+{
+    if (s == NULL)
+        return;
+    zone_set_free(s->zones);
+    config_free(s->config);
+    free(s);
+}

@@ -1,0 +1,29 @@
+/* Everything that workers read and a reload replaces: one immutable snapshot. */
+#ifndef BANYAN_IO_SERVED_H
+#define BANYAN_IO_SERVED_H
+
+#include "auth/auth.h"
+#include "io/front.h"
+#include "io/qsbr.h"
+#include "io/zones.h"
+#include "resolver/hints.h"
+
+struct served {
+    struct qsbr_item item;
+    struct config *config;
+    struct zone_set *zones;
+    struct auth_options auth;
+    struct resolver_options resolver;
+    struct root_hint hints[ROOT_HINTS_MAX];
+    struct front_limits limits;
+    bool has_zones; /* some zone is configured: local names are looked for first */
+};
+
+/* Makes a snapshot from a configuration and its zones; takes both over, also when it fails.
+ * cookie_key: what to use where the configuration names none. ST_EIO with text in say (root hints
+ * file). */
+enum status served_new(struct config *c, struct zone_set *zones, struct hash_key cookie_key,
+                       unsigned workers, struct text *say, struct served **ret) MUST_USE;
+void served_free(struct served *s);
+
+#endif

@@ -1,0 +1,186 @@
+/* Queries over UDP: received and answered in batches as large as the load makes them. A single
+ * query is a batch of one and waits for nobody. */
+#include "io/front.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+/* A page and two cache lines apart, so that the slots of a batch do not fight for the same cache
+ * sets. */
+enum { SLOT = UDP_SIZE + 128, CONTROL = 64, ROUNDS = 4 };
+
+struct udp_slot {
+    uint8_t in[SLOT];
+    uint8_t out[SLOT];
+};
+
+struct udp_batch {
+    struct mmsghdr rx[UDP_BATCH], tx[UDP_BATCH];
+    struct iovec rx_iov[UDP_BATCH], tx_iov[UDP_BATCH];
+    union sockaddr_any client[UDP_BATCH];
+    ALIGNED(16) uint8_t control[UDP_BATCH][CONTROL];
+    struct udp_slot slot[UDP_BATCH];
+};
+
+struct udp_batch *udp_batch_new(void)
+{
+    struct udp_batch *b = calloc(1, sizeof *b);
+    for (int i = 0; b != NULL && i < UDP_BATCH; i++) {
+        b->rx_iov[i] = (struct iovec){b->slot[i].in, UDP_SIZE};
+        b->rx[i].msg_hdr = (struct msghdr){.msg_name = &b->client[i],
+                                           .msg_namelen = sizeof b->client[i],
+                                           .msg_iov = &b->rx_iov[i],
+                                           .msg_iovlen = 1,
+                                           .msg_control = b->control[i]};
+    }
+    return b;
+}
+
+/* The address a datagram was sent to, and the same data made ready to send the answer from it. */
+static bool asked_address(struct msghdr *m, const struct listener *l, struct netaddr *ret)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
+        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+            struct in_pktinfo *info = (struct in_pktinfo *)(void *)CMSG_DATA(c);
+            *ret = netaddr_v4((const uint8_t *)&info->ipi_addr, l->local.port);
+            info->ipi_spec_dst = info->ipi_addr;
+            info->ipi_ifindex = 0; /* the route decides */
+            return true;
+        }
+        if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+            struct in6_pktinfo *info = (struct in6_pktinfo *)(void *)CMSG_DATA(c);
+            *ret = netaddr_v6((const uint8_t *)&info->ipi6_addr, l->local.port);
+            if (!IN6_IS_ADDR_LINKLOCAL(&info->ipi6_addr))
+                info->ipi6_ifindex = 0;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Handles datagram i; true if an answer of *ret_n bytes stands in its slot. */
+static bool handle_one(struct front *f, struct listener *l, struct udp_batch *b, int i,
+                       size_t *ret_n)
+{
+    struct msghdr *m = &b->rx[i].msg_hdr;
+    if (m->msg_flags & MSG_TRUNC) {
+        f->count->udp_oversize++;
+        return false;
+    }
+    struct request rq = {.client = sockaddr_get(&b->client[i]),
+                         .local = l->local,
+                         .transport = TRANSPORT_UDP,
+                         .now = f->loop->now,
+                         .wire = bytes_of(b->slot[i].in, b->rx[i].msg_len),
+                         .out = b->slot[i].out,
+                         .out_cap = UDP_SIZE};
+    if (rq.client.port == 0 || (l->any && !asked_address(m, l, &rq.local)))
+        return false;
+    struct waiting *w = waiting_next(f, &rq.token);
+    if (UNLIKELY(w == NULL)) {
+        f->count->waiting_full++;
+        return false;
+    }
+    enum outcome o = f->service.handle(f->service.ctx, &rq, ret_n);
+    if (o == OUTCOME_LATER) {
+        w->udp = l;
+        w->client = b->client[i];
+        w->local = rq.local;
+        waiting_keep(f, w);
+    }
+    return o == OUTCOME_ANSWER;
+}
+
+static void send_all(struct front *f, int fd, struct udp_batch *b, unsigned n)
+{
+    unsigned done = 0;
+    while (done < n) {
+        int put = sendmmsg(fd, b->tx + done, n - done, MSG_DONTWAIT);
+        if (put > 0) {
+            f->count->udp_answers += (unsigned)put;
+            done += (unsigned)put;
+        } else if (errno != EINTR) {
+            f->count->udp_send_errors++; /* this one: unreachable, or the buffer is full */
+            done++;
+        }
+    }
+}
+
+void udp_ready(struct loop_watch *watch, uint32_t events)
+{
+    struct listener *l = CONTAINER_OF(watch, struct listener, w);
+    struct front *f = l->front;
+    struct udp_batch *b = f->batch;
+    (void)events;
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; l->any && i < UDP_BATCH; i++)
+            b->rx[i].msg_hdr.msg_controllen = CONTROL;
+        int n = recvmmsg(watch->fd, b->rx, UDP_BATCH, MSG_DONTWAIT, NULL);
+        if (n <= 0)
+            break;
+        f->count->udp_queries += (unsigned)n;
+        f->count->udp_batches++;
+        unsigned answers = 0;
+        for (int i = 0; i < n; i++) {
+            size_t size = 0;
+            struct msghdr *m = &b->rx[i].msg_hdr;
+            if (handle_one(f, l, b, i, &size)) {
+                b->tx_iov[answers] = (struct iovec){b->slot[i].out, size};
+                b->tx[answers].msg_hdr = (struct msghdr){.msg_name = &b->client[i],
+                                                         .msg_namelen = m->msg_namelen,
+                                                         .msg_iov = &b->tx_iov[answers],
+                                                         .msg_iovlen = 1};
+                if (l->any) {
+                    b->tx[answers].msg_hdr.msg_control = m->msg_control;
+                    b->tx[answers].msg_hdr.msg_controllen = m->msg_controllen;
+                }
+                answers++;
+            }
+            m->msg_namelen = sizeof b->client[i];
+            m->msg_controllen = 0;
+        }
+        send_all(f, watch->fd, b, answers);
+        if (f->after != NULL)
+            f->after(f->after_ctx);
+        if (n < UDP_BATCH)
+            break;
+    }
+}
+
+void udp_answer(struct front *f, struct waiting *w, struct bytes answer)
+{
+    ALIGNED(16) uint8_t control[CONTROL] = {0};
+    struct iovec iov = {(void *)(uintptr_t)answer.p, answer.n};
+    struct msghdr m = {.msg_name = &w->client, .msg_iov = &iov, .msg_iovlen = 1};
+    m.msg_namelen = w->client.sa.sa_family == AF_INET ? sizeof w->client.v4 : sizeof w->client.v6;
+    if (w->udp->any) {
+        m.msg_control = control;
+        m.msg_controllen = sizeof control;
+        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+        if (w->local.family == ADDR_V4) {
+            struct in_pktinfo info = {0};
+            memcpy(&info.ipi_spec_dst, w->local.a, 4);
+            c->cmsg_level = IPPROTO_IP;
+            c->cmsg_type = IP_PKTINFO;
+            c->cmsg_len = CMSG_LEN(sizeof info);
+            memcpy(CMSG_DATA(c), &info, sizeof info);
+            m.msg_controllen = CMSG_SPACE(sizeof info);
+        } else {
+            struct in6_pktinfo info = {0};
+            memcpy(&info.ipi6_addr, w->local.a, 16);
+            if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr))
+                info.ipi6_ifindex = w->client.v6.sin6_scope_id;
+            c->cmsg_level = IPPROTO_IPV6;
+            c->cmsg_type = IPV6_PKTINFO;
+            c->cmsg_len = CMSG_LEN(sizeof info);
+            memcpy(CMSG_DATA(c), &info, sizeof info);
+            m.msg_controllen = CMSG_SPACE(sizeof info);
+        }
+    }
+    if (sendmsg(w->udp->w.fd, &m, MSG_DONTWAIT) >= 0)
+        f->count->udp_answers++;
+    else
+        f->count->udp_send_errors++;
+    waiting_free(f, w);
+}
