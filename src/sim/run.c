@@ -353,8 +353,10 @@ static void trace_one(struct run *u)
                                 .armed = true,
                                 .done = show_trace,
                                 .ctx = u};
-    if (resolver_resolve(sim_resolver(u->sim), &task, sim_now(u->sim)) == ST_OK)
-        sim_run_until(u->sim, sim_now(u->sim).mono_us + QUIET_US);
+    if (resolver_resolve(sim_resolver(u->sim), &task, sim_now(u->sim)) != ST_OK)
+        return;
+    sim_kick(u->sim);
+    sim_run_until(u->sim, sim_now(u->sim).mono_us + QUIET_US);
 }
 
 static enum status play(struct run *u)

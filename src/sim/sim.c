@@ -230,6 +230,11 @@ static void drain(struct sim *s)
     }
 }
 
+void sim_kick(struct sim *s)
+{
+    drain(s);
+}
+
 void sim_ask(struct sim *s, uint64_t token, const struct netaddr *client, enum transport transport,
              struct bytes wire)
 {

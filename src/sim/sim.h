@@ -50,6 +50,9 @@ void sim_free(struct sim *s);
 /* A client's question, now; the answer comes through watch.answer, perhaps at once. */
 void sim_ask(struct sim *s, uint64_t token, const struct netaddr *client, enum transport transport,
              struct bytes wire);
+/* Carries out what the machine wants after something was done with it directly (resolver_resolve).
+ */
+void sim_kick(struct sim *s);
 /* Lets everything happen up to and including that time of the virtual clock. */
 void sim_run_until(struct sim *s, uint64_t mono_us);
 /* Runs until nothing is on its way and the machine has no timer before `limit_us`. */

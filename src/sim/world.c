@@ -305,20 +305,26 @@ static void world_close(void *ctx, void *file)
     ((struct world *)ctx)->open = NULL;
 }
 
-enum status world_make(struct world *w, uint64_t seed, const struct world_options *opt)
+enum status world_empty(struct world *w)
 {
-    struct making *m = calloc(1, sizeof *m);
     *w = (struct world){0};
     w->files = (struct file_source){
         .ctx = w, .open = world_open, .read = world_read, .close = world_close};
-    if (m == NULL)
+    return topology_init(&w->topology);
+}
+
+enum status world_make(struct world *w, uint64_t seed, const struct world_options *opt)
+{
+    TRY(world_empty(w));
+    struct making *m = calloc(1, sizeof *m);
+    if (m == NULL) {
+        world_free(w);
         return ST_ENOMEM;
+    }
     m->w = w;
     m->r.s = hash_mix(seed);
     m->faults = opt->faults;
-    enum status st = topology_init(&w->topology);
-    if (st == ST_OK && !make_zones(m))
-        st = ST_ELIMIT;
+    enum status st = make_zones(m) ? ST_OK : ST_ELIMIT;
     if (st == ST_OK && opt->faults)
         break_some(m);
     free(m);

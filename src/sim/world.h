@@ -32,6 +32,8 @@ struct world_options {
 
 /* Makes a world; *w may be large: allocate it. ST_ENOMEM, ST_ELIMIT. */
 enum status world_make(struct world *w, uint64_t seed, const struct world_options *opt) MUST_USE;
+/* One without servers and zones, to be filled by hand. */
+enum status world_empty(struct world *w) MUST_USE;
 void world_free(struct world *w);
 
 #endif
