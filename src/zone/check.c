@@ -12,6 +12,7 @@ enum check {
 #define CHECK(name, ...) CHECK_##name,
 #include "zone/check.def"
 #undef CHECK
+    CHECK_COUNT
 };
 
 static const struct {
@@ -29,10 +30,20 @@ struct checker {
     const struct zone_check_options *opt;
     zone_finding_fn *fn;
     void *ctx;
+    uint32_t many[CHECK_COUNT]; /* of findings that are told once, with their number */
+    struct zone_finding first[CHECK_COUNT];
+    struct name first_owner[CHECK_COUNT];
     uint8_t *used; /* by rank in canonical order: an NS names this host */
     const struct zone_node *node;
     uint8_t owner[LIMIT_NAME];
 };
+
+/* What is true of a whole signed zone would be told for each of its names. */
+static bool told_once(enum check what)
+{
+    return what == CHECK_RRSIG_EXPIRED || what == CHECK_RRSIG_EARLY || what == CHECK_RRSIG_ORPHAN ||
+           what == CHECK_UNSIGNED || what == CHECK_TTL_LONG;
+}
 
 static void found(struct checker *c, enum check what, uint16_t type, unsigned nth, const char *fmt,
                   ...) PRINTF_LIKE(5, 6);
@@ -53,7 +64,28 @@ static void found(struct checker *c, enum check what, uint16_t type, unsigned nt
     va_start(ap, fmt);
     vsnprintf(f.message + n, sizeof f.message - (size_t)n, fmt, ap);
     va_end(ap);
-    c->fn(c->ctx, &f);
+    if (!told_once(what)) {
+        c->fn(c->ctx, &f);
+    } else if (c->many[what]++ == 0) {
+        c->first[what] = f;
+        name_copy(c->first_owner[what].w, c->owner);
+        c->first[what].owner = c->first_owner[what].w;
+    }
+}
+
+/* Tells of the first of each kind that comes by the thousand, and how many more there are. */
+static void told_rest(struct checker *c)
+{
+    for (unsigned i = 0; i < CHECK_COUNT; i++) {
+        struct zone_finding *f = &c->first[i];
+        size_t n = strlen(f->message);
+        if (c->many[i] == 0)
+            continue;
+        if (c->many[i] > 1)
+            snprintf(f->message + n, sizeof f->message - n, " (and %u more like it)",
+                     c->many[i] - 1);
+        c->fn(c->ctx, f);
+    }
 }
 
 /* --- Names --- */
@@ -475,14 +507,22 @@ static void mark_used(struct checker *c)
 void zone_check(const struct zone *z, const struct zone_check_options *opt, zone_finding_fn *fn,
                 void *ctx)
 {
-    struct checker c = {.z = z, .opt = opt, .fn = fn, .ctx = ctx};
-    mark_used(&c);
-    while ((c.node = zone_next(z, c.node)) != NULL) {
-        zone_node_name(z, c.node, c.owner);
-        check_node(&c);
+    struct checker *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return;
+    c->z = z;
+    c->opt = opt;
+    c->fn = fn;
+    c->ctx = ctx;
+    mark_used(c);
+    while ((c->node = zone_next(z, c->node)) != NULL) {
+        zone_node_name(z, c->node, c->owner);
+        check_node(c);
     }
-    check_digest(&c);
-    free(c.used);
+    told_rest(c);
+    check_digest(c);
+    free(c->used);
+    free(c);
 }
 
 enum status zone_check_file(const struct file_source *fs, const char *path,

@@ -233,7 +233,7 @@ static bool head_read(struct zone_scan *s, struct head *h)
             if (st != ST_OK)
                 return false;
             h->has_ttl = true;
-        } else if (type_word(s, t->text, &h->type) && h->type != 255) {
+        } else if (type_word(s, t->text, &h->type)) {
             h->i++;
             return true;
         } else if (!has_class && rr_class_parse(t->text, &v)) {
