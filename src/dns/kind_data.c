@@ -66,12 +66,27 @@ const struct kind kind_base64 = {.check = some_check,
                                  .print = base64_field_print,
                                  .flags = KF_REST};
 
-static enum status base64_optional_parse(const struct field *f, struct rdparse *ps)
+/* field.arg 1: a KEY is empty only when its flags say so (RFC 2535 section 3.1.2). */
+static bool may_be_empty(const struct field *f, const uint8_t *start)
 {
-    return parse_base64_rest(ps, f->key);
+    return f->arg == 0 || (start[0] & 0xc0) == 0xc0;
 }
 
-const struct kind kind_base64_optional = {.check = any_check,
+static enum status base64_optional_check(const struct field *f, struct rdview *v)
+{
+    if (view_left(v) == 0 && !may_be_empty(f, v->start))
+        return ST_ESHORT;
+    v->p = v->end;
+    return ST_OK;
+}
+
+static enum status base64_optional_parse(const struct field *f, struct rdparse *ps)
+{
+    return may_be_empty(f, ps->start) ? parse_base64_rest(ps, f->key)
+                                      : some_parse(f, ps, parse_base64_rest);
+}
+
+const struct kind kind_base64_optional = {.check = base64_optional_check,
                                           .parse = base64_optional_parse,
                                           .print = base64_field_print,
                                           .flags = KF_REST};
