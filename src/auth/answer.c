@@ -74,7 +74,12 @@ static void negative(struct query *q, enum shape shape)
     q->shape = (uint8_t)shape;
     /* After aliases too, the RCODE is that of the last name (RFC 6604 section 3). */
     q->reply.rcode = shape == SHAPE_NXDOMAIN ? RCODE_NXDOMAIN : RCODE_NOERROR;
-    answer_put(&q->answer, SECTION_AUTHORITY, ANSWER_NEGATIVE, false, zone_negative_soa(q->zone));
+    struct answer_item *it = answer_add(&q->answer, SECTION_AUTHORITY, ANSWER_NEGATIVE, false);
+    if (it == NULL)
+        return;
+    it->set = *zone_negative_soa(q->zone);
+    /* The same name inside the question, to which the encoder points without a search. */
+    it->set.owner = auth_suffix(q->name, zone_node_labels(zone_apex(q->zone)));
     auth_sign(q, zone_apex(q->zone));
 }
 
@@ -197,7 +202,8 @@ static const uint8_t *step(struct query *q)
 
 enum stage_result auth_find(struct query *q)
 {
-    if (UNLIKELY(!auth_enter(q, q->in.q.name.w)))
+    /* The name as it stands in the packet: the encoder points to it without a search. */
+    if (UNLIKELY(!auth_enter(q, q->rq->wire.p + MSG_HEADER)))
         return query_error(q, RCODE_REFUSED, EDE_NOT_AUTHORITATIVE);
     return STAGE_NEXT;
 }

@@ -37,7 +37,7 @@ void auth_swap(struct auth *a, const struct zone_table *table, const struct auth
                                        .old = opt->cookie_key_old,
                                        .keepalive_ms = opt->keepalive_ms};
     if (opt->identity != NULL)
-        a->shared.nsid = bytes_str(opt->identity);
+        a->shared.nsid = bytes_of(opt->identity, strnlen(opt->identity, QUERY_NSID_MAX));
 }
 
 struct auth *auth_new(const struct zone_table *table, const struct auth_options *opt,

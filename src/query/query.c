@@ -83,27 +83,24 @@ void query_begin(struct query *q, struct request *rq, const struct query_options
 
 enum outcome query_run(struct query *q, const struct role *role, size_t *ret_n)
 {
-    unsigned i = q->at;
+    const struct stage *s = role->stage + q->at, *end = role->stage + role->n;
     bool done = false;
     *ret_n = 0;
-    for (; i < role->n; i++) {
-        const struct stage *s = &role->stage[i];
-        if (done && !s->always)
+    for (; s != end; s++) {
+        if (UNLIKELY(done) && !s->always)
             continue;
-        switch (s->run(q)) {
-        case STAGE_NEXT:
-            break;
-        case STAGE_DONE:
-            done = true;
-            break;
-        case STAGE_DROP:
+        enum stage_result r = s->run(q);
+        if (LIKELY(r == STAGE_NEXT))
+            continue;
+        if (r == STAGE_DROP)
             return OUTCOME_DROP;
-        case STAGE_WAIT:
-            q->at = (uint16_t)(i + 1);
+        if (r == STAGE_WAIT) {
+            q->at = (uint16_t)(s + 1 - role->stage);
             return OUTCOME_LATER;
         }
+        done = true;
     }
-    q->at = (uint16_t)i;
+    q->at = (uint16_t)role->n;
     *ret_n = q->size;
     return q->size > 0 ? OUTCOME_ANSWER : OUTCOME_DROP;
 }

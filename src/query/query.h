@@ -102,7 +102,13 @@ enum cookie_state {
     COOKIE_GOOD,    /* the client has proved its address */
 };
 
-enum { QUERY_NO_EDE = -1, QUERY_COOKIE = 24, QUERY_OPTIONS_MAX = 700 };
+enum {
+    QUERY_NO_EDE = -1,
+    QUERY_COOKIE = 24,
+    /* Our EDNS options: with the longest question they fit into 512 bytes. */
+    QUERY_OPTIONS_MAX = 220,
+    QUERY_NSID_MAX = 128,
+};
 
 /* One query on its way. Fixed size; members are grouped by the stage that writes them and are const
  * after it, but `reply`, which every stage up to encode may set. Large parts stand last; nothing

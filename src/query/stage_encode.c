@@ -49,15 +49,16 @@ enum stage_result stage_encode(struct query *q)
 {
     struct encode *e = &q->enc;
     const struct query_view *in = &q->in;
-    struct edns_out opt = {.present = q->opt_out,
-                           .udp_size = q->opt->udp_size,
-                           .rcode = q->reply.rcode,
-                           .dnssec_ok = in->edns.dnssec_ok};
+    struct edns_out opt;
     uint16_t flags = (uint16_t)(MSG_QR | (in->h.flags & (0x7800 | MSG_RD)) | q->reply.flags |
                                 (q->opt->recursion ? MSG_RA : 0) | (q->reply.rcode & 15));
     encode_begin(e, q->rq->out, q->limit, in->h.id, flags);
     if (q->opt_out) {
-        opt.options = options_write(q);
+        opt = (struct edns_out){.present = true,
+                                .udp_size = q->opt->udp_size,
+                                .rcode = q->reply.rcode,
+                                .dnssec_ok = in->edns.dnssec_ok,
+                                .options = options_write(q)};
         encode_reserve(e, encode_opt_size(&opt));
     }
     bool fits = true;
