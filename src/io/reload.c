@@ -1,0 +1,177 @@
+/* A reload: configuration and zones are read by a thread of their own, and swapped in whole when
+ * they are good. Queries go on meanwhile, from what was there before. */
+#include "io/log.h"
+#include "io/privs.h"
+#include "io/state.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct reload {
+    struct loop_job job; /* back to the main thread */
+    struct server *server;
+    struct ctl *client;
+    bool has_only;
+    struct name only;
+    pthread_t thread;
+    struct served *served; /* the outcome; NULL: failed */
+    struct text say;
+    unsigned restarts; /* options that need a new start */
+};
+
+static void say_diag(void *ctx, const struct diag *d)
+{
+    struct reload *r = ctx;
+    diag_text(d, false, &r->say);
+    log_diag(d->severity == SEV_ERROR ? "config-error" : "config-warning", d);
+}
+
+/* On the reload's own thread. The snapshot in force stays in force until the job comes back. */
+static void *reload_main(void *arg)
+{
+    struct reload *r = arg;
+    struct server *s = r->server;
+    struct diag_sink sink = {say_diag, r, 0, 0};
+    struct config *c = NULL;
+    struct zone_set *zones = NULL;
+    enum status st = s->opt->make(s->opt->ctx, &sink, &c);
+    if (st == ST_OK) {
+        r->restarts = config_diff(s->served->config, c, &r->say);
+        st = zone_set_load(c, s->served->zones, r->has_only ? r->only.w : NULL, &r->say, &zones);
+    }
+    if (st == ST_OK)
+        st = served_new(c, zones, s->cookie_key, s->worker_n, &r->say, &r->served);
+    else
+        config_free(c);
+    if (st != ST_OK)
+        r->served = NULL;
+    if (st == ST_ENOTFOUND)
+        text_str(&r->say, "there is no such zone in the configuration\n");
+    loop_post(&s->loop, &r->job);
+    return NULL;
+}
+
+static void served_retired(struct qsbr_item *item)
+{
+    served_free(CONTAINER_OF(item, struct served, item));
+}
+
+static void collect_fired(struct loop_timer *t)
+{
+    struct server *s = CONTAINER_OF(t, struct server, collect);
+    if (!qsbr_collect(&s->shared.qsbr))
+        loop_timer_set(&s->loop, t, s->loop.now.mono_us + 10000);
+}
+
+static void nothing(struct loop_job *job)
+{
+    free(job);
+}
+
+/* Puts the new snapshot in force. */
+static void swap(struct server *s, struct served *fresh)
+{
+    struct served *old = s->served;
+    s->served = fresh;
+    atomic_store_explicit(&s->shared.current, fresh, memory_order_release);
+    old->item.free = served_retired;
+    qsbr_retire(&s->shared.qsbr, &old->item);
+    for (unsigned i = 0; i < s->worker_n; i++) {
+        struct loop_job *wake = calloc(1, sizeof *wake);
+        if (wake != NULL) { /* else it wakes with its next query */
+            wake->run = nothing;
+            loop_post(&s->workers[i]->loop, wake);
+        }
+    }
+    s->collect.fire = collect_fired;
+    loop_timer_set(&s->loop, &s->collect, s->loop.now.mono_us + 1000);
+    log_set_level((enum config_log_level)fresh->config->log.level);
+}
+
+static void reload_done(struct loop_job *job)
+{
+    struct reload *r = CONTAINER_OF(job, struct reload, job);
+    struct server *s = r->server;
+    pthread_join(r->thread, NULL);
+    s->reload = NULL;
+    if (r->served != NULL) {
+        const struct zone_set *z = r->served->zones;
+        text_fmt(&r->say,
+                 "%u zones loaded, %u unchanged, %u kept as they were because their files are bad, "
+                 "%u missing\n",
+                 z->loaded, z->same, z->kept, z->bad);
+        log_event(z->bad + z->kept ? LEVEL_WARNING : LEVEL_INFO, "reloaded",
+                  "loaded=%u same=%u kept=%u bad=%u need_restart=%u", z->loaded, z->same, z->kept,
+                  z->bad, r->restarts);
+        s->reloads++;
+        const char *error = z->bad + z->kept ? "some zones could not be loaded" : NULL;
+        swap(s, r->served);
+        if (r->client != NULL)
+            ctl_reply(r->client, error, error ? "what was served before goes on" : NULL, &r->say);
+    } else {
+        s->reload_failures++;
+        log_event(LEVEL_ERROR, "reload-failed", "running=unchanged");
+        if (r->client != NULL)
+            ctl_reply(r->client, "nothing was changed", NULL, &r->say);
+    }
+    text_free(&r->say);
+    free(r);
+    notify_manager("READY=1");
+    if (s->reload_again && !s->stop) {
+        s->reload_again = false;
+        reload_begin(s, NULL, NULL);
+    }
+}
+
+void reload_begin(struct server *s, const uint8_t *only, struct ctl *client)
+{
+    char state[64];
+    struct timespec ts;
+    if (s->reload != NULL) {
+        if (client != NULL)
+            ctl_reply(client, "a reload is under way", "try again when it is done", NULL);
+        else
+            s->reload_again = true;
+        return;
+    }
+    struct reload *r = calloc(1, sizeof *r);
+    if (r == NULL) {
+        log_event(LEVEL_ERROR, "reload-failed", "reason=\"out of memory\"");
+        if (client != NULL)
+            ctl_reply(client, "out of memory", NULL, NULL);
+        return;
+    }
+    r->server = s;
+    r->client = client;
+    r->job.run = reload_done;
+    r->say = text_heap(1 << 20);
+    r->has_only = only != NULL;
+    if (only != NULL)
+        name_copy(r->only.w, only);
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%llu",
+             (unsigned long long)ts.tv_sec * 1000000u + (unsigned long long)ts.tv_nsec / 1000u);
+    notify_manager(state);
+    s->reload = r;
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int rc = pthread_create(&r->thread, NULL, reload_main, r);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (rc != 0) {
+        s->reload = NULL;
+        log_event(LEVEL_ERROR, "reload-failed", "reason=\"no thread\"");
+        if (client != NULL)
+            ctl_reply(client, "no thread could be started", NULL, NULL);
+        text_free(&r->say);
+        free(r);
+    }
+}
+
+void reload_finish(struct server *s)
+{
+    while (s->reload != NULL)
+        loop_turn(&s->loop, s->loop.now.mono_us + 100000);
+}

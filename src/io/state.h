@@ -1,0 +1,62 @@
+/* Inside the server: what its parts share. */
+#ifndef BANYAN_IO_STATE_H
+#define BANYAN_IO_STATE_H
+
+#include "cache/cache.h"
+#include "control/control.h"
+#include "io/server.h"
+#include "io/worker.h"
+
+struct reload;
+struct ctl;
+
+struct server {
+    const struct server_options *opt;
+    struct loop loop;
+    struct loop_watch signals;
+    struct loop_timer collect; /* frees old snapshots */
+    struct shared shared;
+    struct worker **workers;
+    unsigned worker_n;
+    struct served *served; /* the newest; the same as shared.current */
+    struct hash_key cookie_key;
+    struct random_pool random;
+    struct env env;
+    uint64_t started_wall_s;
+    uint64_t reloads, reload_failures;
+    bool stop;
+    /* reload.c */
+    struct reload *reload; /* in progress */
+    bool reload_again;     /* asked for meanwhile */
+    /* ctl.c */
+    struct loop_watch control;
+    char control_path[128];
+    struct list ctls;
+    unsigned ctl_n;
+    const char *pidfile;
+};
+
+/* reload.c: begins a reload; the outcome goes to `client` (NULL: nobody) as a reply. only: a zone,
+ * or NULL. */
+void reload_begin(struct server *s, const uint8_t *only, struct ctl *client);
+/* Waits for a reload under way, for the end of the server. */
+void reload_finish(struct server *s);
+
+/* ctl.c: opens the control socket; false with *d filled. */
+bool ctl_open(struct server *s, const struct config *conf, struct diag *d);
+void ctl_close_all(struct server *s);
+/* Answers the request that a client waits with; payload is copied. error NULL: success. */
+void ctl_reply(struct ctl *c, const char *error, const char *hint, const struct text *payload);
+
+/* commands.c: carries a request out; replies now or later. */
+void command_run(struct server *s, struct ctl *c, const struct control_request *rq);
+/* The counters of all workers to the log. */
+void command_log_stats(struct server *s);
+
+/* listen.c: opens every address for every worker. ret: workers * n pairs, the caller frees it.
+ * *ret_n may be smaller than the configured number where defaults cannot be had. False when
+ * something was complained about. */
+bool listen_all(const struct config *c, unsigned workers, struct netaddr **ret_addrs,
+                int (**ret_fds)[2], size_t *ret_n);
+
+#endif
