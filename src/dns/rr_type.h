@@ -19,7 +19,8 @@ enum rr_flag {
     RRF_SINGLETON = 1 << 2, /* at most one record of it at a name: SOA, CNAME, DNAME */
     RRF_OBSOLETE = 1 << 3,
     RRF_PARENT = 1 << 4, /* belongs to the parent side of a zone cut: DS */
-    RRF_DNSSEC = 1 << 5, /* may stand beside a CNAME: RRSIG, NSEC, (KEY, NXT) */
+    RRF_DNSSEC =
+        1 << 5, /* may stand beside a CNAME: RRSIG, NSEC (KEY, SIG, NXT: RFC 2181 section 10.1) */
 };
 
 struct rr_info; /* dns/rr_table.h; private to dns/ */
