@@ -30,7 +30,8 @@ enum status rdata_check(uint16_t type, struct bytes rdata) MUST_USE;
  * d->column, d->message, d->hint are filled. Appends to out. */
 enum status rdata_parse(uint16_t type, const struct token *tok, size_t n, const uint8_t *origin,
                         struct writer *out, struct diag *d) MUST_USE;
-/* Splits one line of presentation RDATA into tokens and parses it: for tests, tools and API input. */
+/* Splits one line of presentation RDATA into tokens and parses it: for tests, tools and API input.
+ */
 enum status rdata_parse_line(uint16_t type, struct bytes line, const uint8_t *origin,
                              struct writer *out, struct diag *d) MUST_USE;
 /* Presentation form; RDATA must be valid for the type (else the generic \# form is printed). */
@@ -43,16 +44,16 @@ bool rdata_has_text(uint16_t type, struct bytes rdata);
 void rdata_text_generic(struct bytes rdata, struct text *out);
 /* A JSON object of named fields, e.g. {"preference":10,"exchange":"mx.example."}. */
 void rdata_json(uint16_t type, struct bytes rdata, struct json *out);
-/* Canonical form: names that RFC 4034 section 6.2 (as amended by RFC 6840 section 5.1) lists in lower case.
- * Appends to out. */
+/* Canonical form: names that RFC 4034 section 6.2 (as amended by RFC 6840 section 5.1) lists in
+ * lower case. Appends to out. */
 enum status rdata_canonical(uint16_t type, struct bytes rdata, struct writer *out) MUST_USE;
 /* Canonical order of two RDATA of a type (RFC 4034 section 6.3): -1, 0, 1. */
 int rdata_compare(uint16_t type, struct bytes a, struct bytes b);
 
 /* A place of a name inside stored RDATA, for compression and additional-section work. */
 struct rdata_name {
-    uint16_t off;   /* offset of the name inside the RDATA */
-    bool compress;  /* may be compressed when sent (RFC 3597 section 4: RFC 1035 types only) */
+    uint16_t off;    /* offset of the name inside the RDATA */
+    bool compress;   /* may be compressed when sent (RFC 3597 section 4: RFC 1035 types only) */
     bool additional; /* its addresses belong into the additional section: NS, MX, SRV, SVCB ... */
 };
 enum { RDATA_NAMES_MAX = 4 };
