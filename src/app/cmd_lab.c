@@ -1,6 +1,7 @@
 /* `banyan lab`: the small Internet on this machine, from the command line. */
 #include "app/lab.h"
 
+#include "control/control.h"
 #include "io/clock.h"
 #include "io/files.h"
 
@@ -9,7 +10,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { APPLY_MS = 5000, FAULTS_BYTES = 65536 };
@@ -54,27 +57,34 @@ static bool running(const struct lab_options *opt, struct lab_state *s)
     return false;
 }
 
-/* Forgets what the resolver knows, so that a change shows at once. */
-static void flush_resolver(const struct lab_state *s)
+/* Has the resolver forget what it knows, so that a change shows at once. */
+static bool flush_resolver(const struct lab_state *s)
 {
-    char self[] = "/proc/self/exe";
-    int status;
-    pid_t pid = fork();
-    if (pid == 0) {
-        char *argv[] = {self,
-                        (char[]){"ctl"},
-                        (char[]){"--socket"},
-                        (char *)(uintptr_t)s->control,
-                        (char[]){"flush"},
-                        (char[]){"."},
-                        NULL};
-        if (freopen("/dev/null", "w", stdout) == NULL || freopen("/dev/null", "w", stderr) == NULL)
-            _exit(1);
-        execv(argv[0], argv);
-        _exit(127);
-    }
-    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+    struct control_request rq = {.command = CONTROL_FLUSH, .has_command = true, .all = true};
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    struct text t = text_heap(1000);
+    struct timeval patience = {.tv_sec = 3};
+    char line[1000];
+    ssize_t n = -1;
+    struct control_reply reply = {0};
+    if (snprintf(to.sun_path, sizeof to.sun_path, "%s", s->control) >= (int)sizeof to.sun_path)
+        return false;
+    control_write(&rq, &t);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0 &&
+        connect(fd, (const struct sockaddr *)&to, sizeof to) == 0 &&
+        send(fd, t.p, t.n, MSG_NOSIGNAL) == (ssize_t)t.n)
+        n = recv(fd, line, sizeof line, 0);
+    if (fd >= 0)
+        close(fd);
+    text_free(&t);
+    const char *end = n > 0 ? memchr(line, '\n', (size_t)n) : NULL;
+    bool ok = end != NULL &&
+              control_reply_parse(bytes_of(line, (size_t)(end - line)), &reply) == ST_OK &&
+              reply.ok;
+    if (!ok)
         fprintf(stderr, "note: the resolver may remember old answers for a while\n");
+    return ok;
 }
 
 /* Writes the list of what is broken and has the servers take it up; waits until they have. */
@@ -186,7 +196,7 @@ int lab_break(const struct lab_options *opt, char **argv)
             diag_set(&d, SEV_ERROR, "lab", NULL, "%s", status_text(st));
         diag_emit(&sink, &d);
     } else {
-        flush_resolver(&s);
+        (void)flush_resolver(&s);
         printf("Broken: %s %s\nMend it with: banyan lab fix %s\n", argv[0], argv[1], argv[1]);
     }
     free(b);
@@ -217,7 +227,7 @@ int lab_fix(const struct lab_options *opt, char **argv)
     } else if (st == ST_OK) {
         st = apply(&s, b, kept, &d);
         if (st == ST_OK) {
-            flush_resolver(&s);
+            (void)flush_resolver(&s);
             printf("Mended: %u of %u faults.\n", n - kept, n);
         }
     }

@@ -330,7 +330,7 @@ static void show_trace(void *ctx, struct bytes answer, const struct trace *trace
 {
     struct run *u = ctx;
     (void)answer;
-    trace_timeline(trace, false, u->opt->log);
+    trace_timeline(trace, false, u->opt->trace_out);
 }
 
 static void trace_one(struct run *u)
@@ -338,7 +338,7 @@ static void trace_one(struct run *u)
     struct name n;
     char name[NAME_TEXT_MAX];
     uint16_t type = RR_A;
-    if (u->opt->trace == NULL || u->opt->log == NULL)
+    if (u->opt->trace == NULL || u->opt->trace_out == NULL)
         return;
     size_t len = strcspn(u->opt->trace, " ");
     snprintf(name, sizeof name, "%.*s", (int)MIN(len, sizeof name - 1), u->opt->trace);

@@ -13,7 +13,8 @@ struct run_options {
     const struct file_source *files; /* with a topology: where its zones are */
     const char *dir;
     struct text *log;  /* every event in words; NULL: none */
-    const char *trace; /* "NAME [TYPE]": this one is asked last, with its timeline in `log` */
+    const char *trace; /* "NAME [TYPE]": asked last, its timeline in trace_out */
+    struct text *trace_out;
 };
 
 enum { RUN_VIOLATIONS = 8, RUN_VIOLATION_TEXT = 600 };
