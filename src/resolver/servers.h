@@ -1,0 +1,32 @@
+/* What is known about upstream addresses: how fast they answer, how they failed. A fixed table; old
+ * entries give way to new ones. Learned per address, never per zone, so one faulty zone does not
+ * condemn a hoster. */
+#ifndef BANYAN_RESOLVER_SERVERS_H
+#define BANYAN_RESOLVER_SERVERS_H
+
+#include "base/hash.h"
+#include "base/netaddr.h"
+#include "core/env.h"
+
+struct servers;
+
+struct server_info {
+    bool known;          /* has answered at least once lately */
+    bool no_edns;        /* answers FORMERR or NOTIMP to EDNS */
+    uint8_t timeouts;    /* in a row */
+    uint32_t srtt_us;    /* smoothed round trip; for an unknown one a guess */
+    uint32_t timeout_ms; /* how long to wait for it now */
+};
+
+/* entries: a power of two. NULL when memory is out. */
+struct servers *servers_new(uint32_t entries, const struct hash_key *key) MUST_USE;
+void servers_free(struct servers *s);
+struct server_info servers_get(const struct servers *s, const struct netaddr *a,
+                               uint32_t unknown_timeout_ms, struct now now);
+/* An answer came after rtt_us. */
+void servers_answered(struct servers *s, const struct netaddr *a, uint32_t rtt_us, struct now now);
+/* No answer within the time-out, or unreachable. */
+void servers_failed(struct servers *s, const struct netaddr *a, struct now now);
+void servers_no_edns(struct servers *s, const struct netaddr *a, struct now now);
+
+#endif
