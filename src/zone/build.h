@@ -22,6 +22,28 @@ struct pends {
     uint32_t used, room;
 };
 
+/* An owner whose records wait: a batch of them is worked off step by step, so that the memory each
+ * step needs was asked for one step before (the index and the table of shared sets do not fit the
+ * processor's caches). */
+enum { STAGE_OWNERS = 32, STAGE_HASHES = 3, STAGE_BYTES = 1 << 20 };
+
+struct staged {
+    uint64_t hash[STAGE_HASHES]; /* of the name's last labels below the apex */
+    uint32_t first, end;         /* its records in zone_builder.now */
+    uint32_t first_set, end_set; /* its sets in zone_builder.made */
+    uint32_t ref;                /* its node */
+    uint8_t len, below;          /* bytes of the name; labels below the apex */
+    bool again;                  /* the node has records already */
+    uint8_t name[LIMIT_NAME];
+};
+
+/* A set put together in zone_builder.blobs, not yet in the arena. */
+struct made {
+    uint32_t off, size;
+    uint32_t hash;
+    uint16_t type;
+};
+
 struct zone_builder {
     uint32_t *mem;
     uint32_t words, cap;
@@ -36,13 +58,15 @@ struct zone_builder {
     uint32_t *slot_hash;
     uint32_t slots, slots_used;
 
-    uint32_t cur; /* node of the owner that is being read; 0: none */
-    uint8_t cur_len;
-    uint8_t cur_name[LIMIT_NAME];
-    struct pends now;   /* its records */
+    struct staged stage[STAGE_OWNERS];
+    uint32_t staged;
+    struct pends now;   /* records of the staged owners */
     struct pends loose; /* records of owners that were left and came back */
-    uint8_t *scratch;   /* a set being put together */
-    size_t scratch_cap;
+    uint8_t *blobs;
+    size_t blobs_used, blobs_cap;
+    struct made *made;
+    uint32_t mades, made_cap;
+    enum status broken; /* what a step failed with: there is no going on */
 
     struct hash_key key;
     zone_finding_fn *fn;
@@ -59,10 +83,21 @@ struct zone_builder {
 uint32_t build_alloc(struct zone_builder *b, size_t n) MUST_USE;
 enum status pends_add(struct pends *p, struct pend rec, struct bytes rdata) MUST_USE;
 void pends_free(struct pends *p);
-/* Makes the RRsets of the current owner, or puts its records aside if it has some already. */
-enum status build_seal(struct zone_builder *b) MUST_USE;
-/* Makes RRsets of all records put aside. */
-enum status build_seal_loose(struct zone_builder *b) MUST_USE;
+/* Finds or makes the node of a staged owner. */
+enum status build_node(struct zone_builder *b, struct staged *o) MUST_USE;
+/* Works off the staged owners. */
+enum status build_flush(struct zone_builder *b) MUST_USE;
+/* The same, and makes RRsets of all records that were put aside. */
+enum status build_flush_all(struct zone_builder *b) MUST_USE;
+/* Puts the sets of the records [o->first, o->end) of p together, as o->first_set to o->end_set. */
+enum status sets_prepare(struct zone_builder *b, const struct pends *p, struct staged *o) MUST_USE;
+/* Brings the memory near that set_intern() will look at. */
+void set_prefetch_slot(const struct zone_builder *b, const struct made *m);
+void set_prefetch_set(const struct zone_builder *b, const struct made *m);
+/* Gives the node of o the sets that were prepared. */
+enum status sets_attach(struct zone_builder *b, const struct staged *o) MUST_USE;
+void pends_sort(struct pend *v, uint32_t n);
+int pend_order(const void *x, const void *y);
 void build_finding(struct zone_builder *b, enum severity sev, const char *code, uint32_t node,
                    uint16_t type, unsigned nth, const char *hint, const char *fmt, ...)
     PRINTF_LIKE(8, 9);

@@ -124,7 +124,8 @@ void zone_builder_free(struct zone_builder *b)
     free(b->ref);
     free(b->slot);
     free(b->slot_hash);
-    free(b->scratch);
+    free(b->blobs);
+    free(b->made);
     pends_free(&b->now);
     pends_free(&b->loose);
     free(b);
@@ -136,8 +137,9 @@ void zone_builder_watch(struct zone_builder *b, zone_finding_fn *fn, void *ctx)
     b->fn_ctx = ctx;
 }
 
-/* Finds or makes the node of a name; ST_ESEMANTIC if it is not in the zone. */
-static enum status node_for(struct zone_builder *b, const uint8_t *owner, uint32_t *ret)
+/* Splits a name below the origin and hashes its last labels; false if it is not in the zone. */
+static bool stage_name(const struct zone_builder *b, const uint8_t *owner, size_t len,
+                       struct staged *o)
 {
     uint8_t at[LIMIT_LABELS];
     unsigned labels = 0;
@@ -145,16 +147,33 @@ static enum status node_for(struct zone_builder *b, const uint8_t *owner, uint32
     for (; *q != 0; q += 1 + *q)
         at[labels++] = (uint8_t)(q - owner);
     if (labels < b->origin_labels)
-        return ST_ESEMANTIC;
+        return false;
     unsigned below = labels - b->origin_labels;
     const uint8_t *tail = below < labels ? owner + at[below] : q;
     if (!name_equal(tail, b->origin))
-        return ST_ESEMANTIC;
+        return false;
+    memcpy(o->name, owner, len);
+    o->len = (uint8_t)len;
+    o->below = (uint8_t)below;
+    uint64_t h = 0;
+    for (unsigned i = 0; i < MIN(below, STAGE_HASHES); i++) {
+        h = o->hash[i] = node_hash(&b->key, h, owner + at[below - 1 - i]);
+        __builtin_prefetch(&b->bucket[bucket_home(h, b->buckets)], 1);
+    }
+    return true;
+}
+
+enum status build_node(struct zone_builder *b, struct staged *o)
+{
+    uint8_t at[LIMIT_LABELS];
+    const uint8_t *q = o->name;
+    for (unsigned i = 0; i < o->below; i++, q += 1 + *q)
+        at[i] = (uint8_t)(q - o->name);
     uint32_t ref = b->apex;
     uint64_t hash = 0;
-    for (unsigned i = below; i-- > 0;) {
-        const uint8_t *label = owner + at[i];
-        hash = node_hash(&b->key, hash, label);
+    for (unsigned i = 0; i < o->below; i++) {
+        const uint8_t *label = o->name + at[o->below - 1 - i];
+        hash = i < STAGE_HASHES ? o->hash[i] : node_hash(&b->key, hash, label);
         uint32_t next = index_find(b->bucket, b->buckets, b->mem, hash, ref, label);
         if (next == 0)
             next = node_new(b, ref, hash, label);
@@ -162,7 +181,7 @@ static enum status node_for(struct zone_builder *b, const uint8_t *owner, uint32
             return ST_ENOMEM;
         ref = next;
     }
-    *ret = ref;
+    o->ref = ref;
     return ST_OK;
 }
 
@@ -174,18 +193,23 @@ enum status zone_builder_add(struct zone_builder *b, const uint8_t *owner, uint1
         return ST_EFORMAT;
     if (rr_type_flags(type) & RRF_META)
         return ST_EUNSUPPORTED;
+    TRY(b->broken);
     size_t len = name_len(owner);
-    if (b->cur == 0 || len != b->cur_len || memcmp(owner, b->cur_name, len) != 0) {
-        TRY(build_seal(b));
-        b->cur = 0;
-        uint32_t ref;
-        TRY(node_for(b, owner, &ref));
-        b->cur = ref;
-        b->cur_len = (uint8_t)len;
-        memcpy(b->cur_name, owner, len);
+    struct staged *o = b->staged > 0 ? &b->stage[b->staged - 1] : NULL;
+    if (o == NULL || len != o->len || memcmp(owner, o->name, len) != 0) {
+        if (b->staged == STAGE_OWNERS || b->now.used > STAGE_BYTES)
+            TRY(build_flush(b));
+        o = &b->stage[b->staged];
+        if (!stage_name(b, owner, len, o)) {
+            o->len = 0;
+            return ST_ESEMANTIC;
+        }
+        o->first = o->end = b->now.n;
+        b->staged++;
     }
     uint32_t covers = type == RR_RRSIG ? rrsig_covers(rdata) : 0;
-    struct pend rec = {
-        .node = b->cur, .key = (uint32_t)type << 16 | covers, .seq = b->now.n, .ttl = ttl};
-    return pends_add(&b->now, rec, rdata);
+    struct pend rec = {.key = (uint32_t)type << 16 | covers, .seq = b->now.n, .ttl = ttl};
+    b->broken = pends_add(&b->now, rec, rdata);
+    o->end = b->now.n;
+    return b->broken;
 }

@@ -229,8 +229,7 @@ static struct zone *zone_make(struct zone_builder *b)
 enum status zone_builder_finish(struct zone_builder *b, struct zone **ret, struct diag *d)
 {
     b->first = d;
-    TRY(build_seal_loose(b));
-    b->cur = 0;
+    TRY(build_flush_all(b));
     pends_free(&b->now);
     free(b->slot);
     free(b->slot_hash);

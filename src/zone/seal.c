@@ -134,31 +134,46 @@ static bool worth_sharing(uint16_t type)
            type != RR_SOA;
 }
 
-/* The ref of a set equal to the one in scratch (n bytes), stored now if there was none. 0: no
- * memory. */
-static uint32_t set_intern(struct zone_builder *b, size_t n)
+void set_prefetch_slot(const struct zone_builder *b, const struct made *m)
 {
-    const struct set *s = (const struct set *)(const void *)b->scratch;
+    if (b->slots == 0 || !worth_sharing(m->type))
+        return;
+    __builtin_prefetch(&b->slot[m->hash & (b->slots - 1)], 1);
+    __builtin_prefetch(&b->slot_hash[m->hash & (b->slots - 1)], 1);
+}
+
+void set_prefetch_set(const struct zone_builder *b, const struct made *m)
+{
+    if (b->slots == 0 || !worth_sharing(m->type))
+        return;
+    uint32_t at = m->hash & (b->slots - 1);
+    if (b->slot[at] != 0 && b->slot_hash[at] == m->hash)
+        __builtin_prefetch(b->mem + b->slot[at]);
+}
+
+/* The ref of a set equal to the one prepared, stored now if there was none. 0: no memory. */
+static uint32_t set_intern(struct zone_builder *b, const struct made *m)
+{
+    const struct set *s = (const struct set *)(const void *)(b->blobs + m->off);
     bool share = worth_sharing(s->type);
-    uint32_t at = 0, hash = 0;
+    uint32_t at = 0;
     if (share) {
         if (b->slots_used >= b->slots / 4 * 3 && !slots_grow(b))
             return 0;
-        hash = (uint32_t)siphash13(&b->key, b->scratch, n);
-        for (at = hash & (b->slots - 1); b->slot[at] != 0; at = (at + 1) & (b->slots - 1))
-            if (b->slot_hash[at] == hash) {
+        for (at = m->hash & (b->slots - 1); b->slot[at] != 0; at = (at + 1) & (b->slots - 1))
+            if (b->slot_hash[at] == m->hash) {
                 const struct set *o = set_at(b->mem, b->slot[at]);
-                if (o->size == s->size && memcmp(o, s, n) == 0) /* header and RDATA */
+                if (o->size == s->size && memcmp(o, s, m->size) == 0) /* header and RDATA */
                     return b->slot[at];
             }
     }
-    uint32_t ref = build_alloc(b, n);
+    uint32_t ref = build_alloc(b, m->size);
     if (ref == 0)
         return 0;
-    memcpy(b->mem + ref, b->scratch, n);
+    memcpy(b->mem + ref, s, m->size);
     if (share) {
         b->slot[at] = ref;
-        b->slot_hash[at] = hash;
+        b->slot_hash[at] = m->hash;
         b->slots_used++;
     }
     return ref;
@@ -187,29 +202,38 @@ static bool set_holds(const struct set *s, struct bytes rdata)
     return false;
 }
 
-static bool scratch_room(struct zone_builder *b, size_t n)
+/* Room for n more bytes of prepared sets and one more entry. */
+static bool made_room(struct zone_builder *b, size_t n)
 {
-    if (n <= b->scratch_cap)
-        return true;
-    size_t cap = n * 2 + 256;
-    uint8_t *p = realloc(b->scratch, cap);
-    if (p == NULL)
-        return false;
-    b->scratch = p;
-    b->scratch_cap = cap;
+    if (b->blobs_cap - b->blobs_used < n) {
+        size_t cap = b->blobs_cap * 2 + n + 4096;
+        uint8_t *p = cap <= UINT32_MAX ? realloc(b->blobs, cap) : NULL;
+        if (p == NULL)
+            return false;
+        b->blobs = p;
+        b->blobs_cap = cap;
+    }
+    if (b->mades == b->made_cap) {
+        uint32_t cap = b->made_cap * 2 + 64;
+        struct made *m = realloc(b->made, cap * sizeof *m);
+        if (m == NULL)
+            return false;
+        b->made = m;
+        b->made_cap = cap;
+    }
     return true;
 }
 
-/* One RRset of the records v[0..n), all of one type, into scratch and from there into the arena. */
+/* One RRset of the records v[0..n), all of one type. */
 static enum status set_make(struct zone_builder *b, const struct pends *p, const struct pend *v,
-                            uint32_t n, uint32_t *ret)
+                            uint32_t n)
 {
     size_t size = sizeof(struct set);
     for (uint32_t i = 0; i < n; i++)
         size += 2u + v[i].len;
-    if (!scratch_room(b, size))
+    if (!made_room(b, size + 3))
         return ST_ENOMEM;
-    struct set *s = (struct set *)(void *)b->scratch;
+    struct set *s = (struct set *)(void *)(b->blobs + b->blobs_used);
     *s = (struct set){.type = (uint16_t)(v[0].key >> 16), .ttl = v[0].ttl};
     bool told = false;
     char type[24];
@@ -241,11 +265,16 @@ static enum status set_make(struct zone_builder *b, const struct pends *p, const
         s->size += 2u + (uint32_t)rd.n;
         s->count++;
     }
-    *ret = set_intern(b, sizeof *s + s->size);
-    return *ret != 0 ? ST_OK : ST_ENOMEM;
+    struct made *m = &b->made[b->mades++];
+    m->type = s->type;
+    m->off = (uint32_t)b->blobs_used;
+    m->size = (uint32_t)sizeof *s + s->size;
+    m->hash = worth_sharing(s->type) ? (uint32_t)siphash13(&b->key, s, m->size) : 0;
+    b->blobs_used += (m->size + 3) & ~(size_t)3;
+    return ST_OK;
 }
 
-static int pend_cmp(const void *x, const void *y)
+int pend_order(const void *x, const void *y)
 {
     const struct pend *a = x, *b = y;
     if (a->node != b->node)
@@ -255,109 +284,56 @@ static int pend_cmp(const void *x, const void *y)
     return (a->seq > b->seq) - (a->seq < b->seq);
 }
 
-static void pends_sort(struct pend *v, uint32_t n)
+void pends_sort(struct pend *v, uint32_t n)
 {
     if (n > SORT_SMALL) {
-        qsort(v, n, sizeof *v, pend_cmp);
+        qsort(v, n, sizeof *v, pend_order);
         return;
     }
     for (uint32_t i = 1; i < n; i++) {
         struct pend x = v[i];
         uint32_t j = i;
-        for (; j > 0 && pend_cmp(&v[j - 1], &x) > 0; j--)
+        for (; j > 0 && pend_order(&v[j - 1], &x) > 0; j--)
             v[j] = v[j - 1];
         v[j] = x;
     }
 }
 
-/* Gives the node, which has no sets yet, those of the sorted records v[0..n). */
-static enum status sets_make(struct zone_builder *b, const struct pends *p, const struct pend *v,
-                             uint32_t n)
+enum status sets_prepare(struct zone_builder *b, const struct pends *p, struct staged *o)
 {
-    uint32_t groups = 0, node = v[0].node, table = 0, last = 0;
-    for (uint32_t i = 0; i < n; i++)
-        groups += i == 0 || v[i].key >> 16 != v[i - 1].key >> 16;
+    struct pend *v = p->v;
+    o->first_set = b->mades;
+    for (uint32_t i = o->first; i < o->end; i++)
+        v[i].node = o->ref;
+    pends_sort(v + o->first, o->end - o->first);
+    for (uint32_t i = o->first, end; i < o->end; i = end) {
+        for (end = i + 1; end < o->end && v[end].key >> 16 == v[i].key >> 16;)
+            end++;
+        TRY(set_make(b, p, v + i, end - i));
+    }
+    o->end_set = b->mades;
+    return ST_OK;
+}
+
+enum status sets_attach(struct zone_builder *b, const struct staged *o)
+{
+    uint32_t groups = o->end_set - o->first_set, table = 0, ref = 0;
     if (groups > 1) {
         table = build_alloc(b, sizeof(struct set_table) + groups * sizeof(struct set_entry));
         if (table == 0)
             return ST_ENOMEM;
         table_at(b->mem, table)->count = groups;
     }
-    uint32_t g = 0;
-    for (uint32_t i = 0, end; i < n; i = end, g++) {
-        for (end = i + 1; end < n && v[end].key >> 16 == v[i].key >> 16;)
-            end++;
-        TRY(set_make(b, p, v + i, end - i, &last));
+    for (uint32_t g = 0; g < groups; g++) {
+        const struct made *m = &b->made[o->first_set + g];
+        ref = set_intern(b, m);
+        if (ref == 0)
+            return ST_ENOMEM;
         if (table != 0)
-            table_at(b->mem, table)->at[g] =
-                (struct set_entry){.ref = last, .type = (uint16_t)(v[i].key >> 16)};
+            table_at(b->mem, table)->at[g] = (struct set_entry){.ref = ref, .type = m->type};
     }
-    struct zone_node *at = node_at(b->mem, node);
-    at->sets = table != 0 ? table : last;
-    at->flags = (uint8_t)((at->flags & ~NODE_MANY) | (table != 0 ? NODE_MANY : 0));
-    return ST_OK;
-}
-
-enum status build_seal(struct zone_builder *b)
-{
-    struct pends *p = &b->now;
-    if (p->n == 0)
-        return ST_OK;
-    struct zone_node *n = node_at(b->mem, b->cur);
-    enum status st = ST_OK;
-    if (n->sets != 0 || n->flags & NODE_LOOSE) {
-        n->flags |= NODE_LOOSE;
-        for (uint32_t i = 0; i < p->n && st == ST_OK; i++) {
-            struct pend rec = p->v[i];
-            rec.seq = b->loose.n;
-            st = pends_add(&b->loose, rec, bytes_of(p->bytes + rec.off, rec.len));
-        }
-    } else {
-        pends_sort(p->v, p->n);
-        st = sets_make(b, p, p->v, p->n);
-    }
-    p->n = p->used = 0;
-    return st;
-}
-
-/* Puts the records of a finished set before those that came later. */
-static enum status set_undo(struct zone_builder *b, uint32_t node, const struct set *s,
-                            struct pends *out)
-{
-    for (const uint8_t *p = s->rdata; p < s->rdata + s->size;) {
-        struct bytes rd = rdata_next(&p);
-        uint32_t covers = s->type == RR_RRSIG ? rrsig_covers(rd) : 0;
-        struct pend rec = {
-            .node = node, .key = (uint32_t)s->type << 16 | covers, .seq = out->n, .ttl = s->ttl};
-        TRY(pends_add(out, rec, rd));
-    }
-    (void)b;
-    return ST_OK;
-}
-
-enum status build_seal_loose(struct zone_builder *b)
-{
-    TRY(build_seal(b));
-    struct pends *l = &b->loose, *p = &b->now;
-    if (l->n > 1)
-        qsort(l->v, l->n, sizeof *l->v, pend_cmp);
-    for (uint32_t i = 0, end; i < l->n; i = end) {
-        struct zone_node *n = node_at(b->mem, l->v[i].node);
-        p->n = p->used = 0;
-        const struct set *s;
-        for (uint32_t k = 0; (s = build_set(b, n, k)) != NULL; k++)
-            TRY(set_undo(b, l->v[i].node, s, p));
-        for (end = i; end < l->n && l->v[end].node == l->v[i].node; end++) {
-            struct pend rec = l->v[end];
-            rec.seq = p->n;
-            TRY(pends_add(p, rec, bytes_of(l->bytes + rec.off, rec.len)));
-        }
-        n->sets = 0;
-        n->flags &= (uint8_t)~NODE_LOOSE;
-        pends_sort(p->v, p->n);
-        TRY(sets_make(b, p, p->v, p->n));
-    }
-    p->n = p->used = 0;
-    pends_free(l);
+    struct zone_node *n = node_at(b->mem, o->ref);
+    n->sets = table != 0 ? table : ref;
+    n->flags = (uint8_t)((n->flags & ~NODE_MANY) | (table != 0 ? NODE_MANY : 0));
     return ST_OK;
 }
