@@ -92,28 +92,32 @@ static void referral(struct query *q)
         answer_undo(&q->answer);
 }
 
-/* QTYPE *: one RRset over UDP (RFC 8482 section 4.1), because it is there that ANY amplifies; all
- * over TCP. QTYPE RRSIG: the same, of the signatures alone. */
+/* QTYPE *: one RRset over UDP, the smallest (RFC 8482 section 4.1), because it is there that ANY
+ * amplifies; all over TCP. QTYPE RRSIG: the same, of the signatures alone. */
 static bool any(struct query *q, const struct zone_node *n, uint16_t type)
 {
     struct answer *a = &q->answer;
     bool minimal = auth_of(q)->opt->minimal_any && q->rq->transport == TRANSPORT_UDP, found = false;
     uint32_t cursor = 0;
-    struct rrset set;
-    while (zone_rrset_next(q->zone, n, q->name, &cursor, &set)) {
-        if (type == RR_RRSIG && set.type != RR_RRSIG)
+    struct rrset set, best = {.count = 0};
+    while (!a->overflow && zone_rrset_next(q->zone, n, q->name, &cursor, &set)) {
+        bool signature = set.type == RR_RRSIG;
+        if (type == RR_RRSIG && !signature)
             continue;
-        if (minimal && found && set.type != RR_RRSIG && a->item[a->n - 1].set.type == RR_NSEC)
-            answer_undo(a); /* rather data than its NSEC */
-        else if (minimal && found)
-            break;
-        answer_put(a, SECTION_ANSWER, ANSWER_DATA, false, &set);
         found = true;
-        if (a->overflow)
-            break;
+        if (!minimal)
+            answer_put(a, SECTION_ANSWER, ANSWER_DATA, false, &set);
+        else if (best.count == 0 ||
+                 (!signature && (best.type == RR_NSEC || best.type == RR_RRSIG)) ||
+                 (type == RR_ANY && !signature && set.type != RR_NSEC &&
+                  set.rdata_size < best.rdata_size))
+            best = set; /* rather data than its NSEC, rather NSEC than a signature */
     }
-    if (minimal && found && type != RR_RRSIG)
-        auth_sign(q, n);
+    if (minimal && found) {
+        answer_put(a, SECTION_ANSWER, ANSWER_DATA, false, &best);
+        if (best.type != RR_RRSIG)
+            auth_sign(q, n);
+    }
     return found;
 }
 
@@ -139,7 +143,9 @@ static const uint8_t *from_node(struct query *q, const struct zone_node *n)
         q->shape = SHAPE_ANSWER;
         return NULL;
     }
-    if (!auth_add(q, n, RR_CNAME, q->name, SECTION_ANSWER, ANSWER_ALIAS, false)) {
+    /* What may stand beside a CNAME is asked of the name itself (RFC 4034 sections 3 and 4). */
+    if ((rr_type_flags(type) & RRF_DNSSEC) != 0 ||
+        !auth_add(q, n, RR_CNAME, q->name, SECTION_ANSWER, ANSWER_ALIAS, false)) {
         negative(q, SHAPE_NODATA);
         return NULL;
     }

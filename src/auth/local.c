@@ -9,7 +9,7 @@ enum {
     TYPE_DATA_END = 127
 };
 
-/* The types that are not data (RFC 6895 section 3.1: 0, OPT and 128 to 255). */
+/* The types that are not data (RFC 6895 section 3.1: OPT and 128 to 255). */
 static enum stage_result meta_type(struct query *q, uint16_t type)
 {
     switch (type) {
@@ -23,7 +23,6 @@ static enum stage_result meta_type(struct query *q, uint16_t type)
         return query_error(q, RCODE_NOTIMP, QUERY_NO_EDE);
     case TYPE_NXNAME: /* RFC 9824 section 4 */
         return query_error(q, RCODE_FORMERR, EDE_INVALID_QUERY_TYPE);
-    case 0:
     case RR_OPT:
     case RR_TSIG:
     case RR_TKEY:
@@ -90,7 +89,7 @@ enum stage_result auth_local(struct query *q)
         q->any_class = true;
     }
     uint16_t type = ask->type;
-    if (UNLIKELY((type > TYPE_DATA_END && type < 256) || type == RR_OPT || type == 0))
+    if (UNLIKELY((type > TYPE_DATA_END && type < 256) || type == RR_OPT))
         return meta_type(q, type);
     return STAGE_NEXT;
 }

@@ -25,7 +25,9 @@ enum stage_result stage_parse(struct query *q)
         return query_error(q, RCODE_NOTIMP, QUERY_NO_EDE);
     }
     if (UNLIKELY(st != ST_OK)) {
-        in->edns.present = false;
+        /* An OPT that was seen is answered with one, so that FORMERR is not taken for "knows no
+         * EDNS" (RFC 6891 section 7); its options are not to be trusted. */
+        in->edns.has_cookie = in->edns.nsid = in->edns.keepalive = in->edns.has_zoneversion = false;
         return query_error(q, RCODE_FORMERR, QUERY_NO_EDE);
     }
     if (UNLIKELY(!in->has_question)) {
