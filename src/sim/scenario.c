@@ -14,7 +14,7 @@ static const char *const step_words[] = {
 #undef STEP
 };
 
-enum status parse_error(struct parse *p, const char *fmt, ...)
+enum status scn_error(struct parse *p, const char *fmt, ...)
 {
     char what[300];
     va_list ap;
@@ -33,25 +33,25 @@ enum status parse_error(struct parse *p, const char *fmt, ...)
     return ST_ESYNTAX;
 }
 
-enum status parse_name(struct parse *p, struct bytes *line, const uint8_t *origin, struct name *ret)
+enum status scn_name(struct parse *p, struct bytes *line, const uint8_t *origin, struct name *ret)
 {
     struct bytes w;
     if (!word_next(line, &w))
-        return parse_error(p, "a name is missing");
+        return scn_error(p, "a name is missing");
     if (name_parse(w, origin, ret) != ST_OK)
-        return parse_error(p, "not a domain name");
+        return scn_error(p, "not a domain name");
     return ST_OK;
 }
 
-enum status parse_type(struct parse *p, struct bytes *line, uint16_t *ret)
+enum status scn_type(struct parse *p, struct bytes *line, uint16_t *ret)
 {
     struct bytes w;
     if (!word_next(line, &w) || !rr_type_parse(w, ret))
-        return parse_error(p, "an RR type is expected");
+        return scn_error(p, "an RR type is expected");
     return ST_OK;
 }
 
-enum status parse_rr(struct parse *p, struct bytes *line, struct scenario_rr **ret)
+enum status scn_rr(struct parse *p, struct bytes *line, struct scenario_rr **ret)
 {
     struct bytes w;
     uint64_t ttl = 0;
@@ -60,26 +60,26 @@ enum status parse_rr(struct parse *p, struct bytes *line, struct scenario_rr **r
     if (rr == NULL)
         return ST_ENOMEM;
     *ret = rr;
-    TRY(parse_name(p, line, NULL, &rr->owner));
+    TRY(scn_name(p, line, NULL, &rr->owner));
     if (!word_next(line, &w) || (!word_is(w, "*") && !word_uint(w, UINT32_MAX, &ttl)))
-        return parse_error(p, "a TTL (or *) is expected after the owner name");
+        return scn_error(p, "a TTL (or *) is expected after the owner name");
     rr->any_ttl = word_is(w, "*");
     rr->ttl = (uint32_t)ttl;
-    TRY(parse_type(p, line, &rr->type));
+    TRY(scn_type(p, line, &rr->type));
     struct writer wr = wr_of(rr->rdata, sizeof rr->rdata);
     if (rdata_parse_line(rr->type, line_rest(*line), NULL, &wr, &d) != ST_OK)
-        return parse_error(p, "the record's data: %s", d.message);
+        return scn_error(p, "the record's data: %s", d.message);
     rr->rdata_n = (uint16_t)wr_len(&wr);
     *line = (struct bytes){0};
     return ST_OK;
 }
 
-enum status parse_end(struct parse *p, struct bytes line)
+enum status scn_end(struct parse *p, struct bytes line)
 {
     line = line_rest(line);
     if (line.n > 0)
-        return parse_error(p, "\"%.*s\" is not expected here", (int)MIN(line.n, 60u),
-                           (const char *)line.p);
+        return scn_error(p, "\"%.*s\" is not expected here", (int)MIN(line.n, 60u),
+                         (const char *)line.p);
     return ST_OK;
 }
 
@@ -94,21 +94,21 @@ static enum status parse_time(struct parse *p, struct bytes *line, int64_t *ret_
     uint64_t v;
     bool minus;
     if (!word_next(line, &w))
-        return parse_error(p, "a time is missing");
+        return scn_error(p, "a time is missing");
     minus = w.n > 0 && w.p[0] == '-';
     if (w.n > 0 && (w.p[0] == '-' || w.p[0] == '+'))
         w = bytes_of(w.p + 1, w.n - 1);
     if (!word_uint(w, 1000000000, &v) || !word_next(line, &w))
-        return parse_error(p, "write a time as 90 s");
+        return scn_error(p, "write a time as 90 s");
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
         if (word_is(w, units[i].unit)) {
             if ((int64_t)v > (int64_t)400 * 86400 * 1000000 / units[i].us)
-                return parse_error(p, "longer than a year");
+                return scn_error(p, "longer than a year");
             *ret_us = (minus ? -1 : 1) * (int64_t)v * units[i].us;
             return ST_OK;
         }
     }
-    return parse_error(p, "a unit of time is us, ms, s, min or h");
+    return scn_error(p, "a unit of time is us, ms, s, min or h");
 }
 
 /* "3", "<= 10", ">= 1"; a time where is_time. */
@@ -117,7 +117,7 @@ static enum status parse_number(struct parse *p, struct bytes *line, struct step
     struct bytes peek = *line, w;
     uint64_t v;
     if (!word_next(&peek, &w))
-        return parse_error(p, "a number is missing");
+        return scn_error(p, "a number is missing");
     if (word_is(w, "<=") || word_is(w, ">=")) {
         s->compare = w.p[0] == '<' ? COMPARE_AT_MOST : COMPARE_AT_LEAST;
         *line = peek;
@@ -125,7 +125,7 @@ static enum status parse_number(struct parse *p, struct bytes *line, struct step
     if (is_time)
         return parse_time(p, line, &s->value);
     if (!word_next(line, &w) || !word_uint(w, 1000000, &v))
-        return parse_error(p, "a number is expected");
+        return scn_error(p, "a number is expected");
     s->value = (int64_t)v;
     return ST_OK;
 }
@@ -134,7 +134,7 @@ static enum status parse_word(struct parse *p, struct bytes *line, char *ret, si
 {
     struct bytes w;
     if (!word_next(line, &w) || w.n >= cap)
-        return parse_error(p, "a word is missing (or too long)");
+        return scn_error(p, "a word is missing (or too long)");
     memcpy(ret, w.p, w.n);
     ret[w.n] = '\0';
     return ST_OK;
@@ -146,12 +146,12 @@ static enum status parse_ask(struct parse *p, struct bytes *line, struct step *s
     s->value = 1;
     if (word_next(&peek, &w) && w.n > 1 && w.p[0] == '@') {
         if (name_parse(bytes_of(w.p + 1, w.n - 1), NULL, &s->server) != ST_OK)
-            return parse_error(p, "not a server's name after @");
+            return scn_error(p, "not a server's name after @");
         s->direct = true;
         *line = peek;
     }
-    TRY(parse_name(p, line, NULL, &s->name));
-    TRY(parse_type(p, line, &s->type));
+    TRY(scn_name(p, line, NULL, &s->name));
+    TRY(scn_type(p, line, &s->type));
     while (word_next(line, &w)) {
         if (word_is(w, "tcp"))
             s->tcp = true;
@@ -167,11 +167,10 @@ static enum status parse_ask(struct parse *p, struct bytes *line, struct step *s
             TRY(parse_number(p, line, s, false));
         else if (!word_is(w, "from") || !word_next(line, &w) ||
                  netaddr_parse(w, &s->client) != ST_OK)
-            return parse_error(p,
-                               "known here: tcp, no-edns, do, no-rd, cold, times N, from ADDRESS");
+            return scn_error(p, "known here: tcp, no-edns, do, no-rd, cold, times N, from ADDRESS");
     }
     if (s->value < 1 || s->value > 256 || (s->kind == STEP_TRACE && (s->direct || s->value > 1)))
-        return parse_error(p, "times is 1 to 256, and only for ask");
+        return scn_error(p, "times is 1 to 256, and only for ask");
     return ST_OK;
 }
 
@@ -180,7 +179,7 @@ static enum status parse_expect(struct parse *p, struct bytes *line, struct step
     struct bytes w;
     uint16_t rcode;
     if (!word_next(line, &w))
-        return parse_error(p, "expect what?");
+        return scn_error(p, "expect what?");
     s->none = word_is(w, "silence");
     if (!s->none) {
         char up[32];
@@ -188,7 +187,7 @@ static enum status parse_expect(struct parse *p, struct bytes *line, struct step
         for (size_t i = 0; i < n; i++)
             up[i] = (char)(w.p[i] >= 'a' && w.p[i] <= 'z' ? w.p[i] - 32 : w.p[i]);
         if (!rcode_parse(bytes_of(up, n), &rcode))
-            return parse_error(p, "not an RCODE");
+            return scn_error(p, "not an RCODE");
         s->value = rcode;
     }
     return ST_OK;
@@ -196,9 +195,9 @@ static enum status parse_expect(struct parse *p, struct bytes *line, struct step
 
 static enum status parse_target(struct parse *p, struct bytes *line, struct step *s)
 {
-    TRY(parse_name(p, line, NULL, &s->server));
+    TRY(scn_name(p, line, NULL, &s->server));
     if (topology_find(&p->sc->world->topology, s->server.w) == NULL)
-        return parse_error(p, "there is no server of this name");
+        return scn_error(p, "there is no server of this name");
     return ST_OK;
 }
 
@@ -215,7 +214,7 @@ static enum status parse_step_rest(struct parse *p, struct bytes *line, struct s
     case STEP_BREAK:
         TRY(parse_word(p, line, s->word, sizeof s->word));
         if (!fault_parse(bytes_str(s->word), &f))
-            return parse_error(p, "no fault is called \"%s\"", s->word);
+            return scn_error(p, "no fault is called \"%s\"", s->word);
         return parse_target(p, line, s);
     case STEP_FIX:
         return parse_target(p, line, s);
@@ -228,12 +227,12 @@ static enum status parse_step_rest(struct parse *p, struct bytes *line, struct s
         s->none = word_next(&peek, &w) && word_is(w, "none");
         if (s->none)
             *line = peek;
-        return s->none ? ST_OK : parse_rr(p, line, &s->rr);
+        return s->none ? ST_OK : scn_rr(p, line, &s->rr);
     }
     case STEP_REPLACE:
     case STEP_AUTHORITY:
     case STEP_ADDITIONAL:
-        return parse_rr(p, line, &s->rr);
+        return scn_rr(p, line, &s->rr);
     case STEP_FLAGS:
     case STEP_REASON:
         return parse_word(p, line, s->word, sizeof s->word);
@@ -253,14 +252,14 @@ static enum status parse_step_rest(struct parse *p, struct bytes *line, struct s
     return ST_ESYNTAX;
 }
 
-enum status parse_step(struct parse *p, struct bytes word, struct bytes *line, bool *ret_known)
+enum status scn_step(struct parse *p, struct bytes word, struct bytes *line, bool *ret_known)
 {
     struct step s = {.line = p->line};
     *ret_known = true;
     if (word_is(word, "not")) {
         s.negate = true;
         if (!word_next(line, &word))
-            return parse_error(p, "not what?");
+            return scn_error(p, "not what?");
     }
     unsigned k = 0;
     while (k < STEP_COUNT && !word_is(word, step_words[k]))
@@ -271,11 +270,11 @@ enum status parse_step(struct parse *p, struct bytes word, struct bytes *line, b
     }
     s.kind = (enum step_kind)k;
     if (p->sc->step_count == SCENARIO_STEPS)
-        return parse_error(p, "more than %d steps", SCENARIO_STEPS);
+        return scn_error(p, "more than %d steps", SCENARIO_STEPS);
     if (s.kind >= STEP_EXPECT && !p->asked)
-        return parse_error(p, "nothing was asked yet");
+        return scn_error(p, "nothing was asked yet");
     if (s.negate && s.kind != STEP_REASON && s.kind != STEP_FLAGS)
-        return parse_error(p, "\"not\" goes with reason and flag only");
+        return scn_error(p, "\"not\" goes with reason and flag only");
     p->asked |= s.kind == STEP_ASK || s.kind == STEP_TRACE;
     TRY(parse_step_rest(p, line, &s));
     p->sc->step[p->sc->step_count++] = s;

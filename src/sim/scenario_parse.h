@@ -15,16 +15,16 @@ struct parse {
     bool asked;
 };
 
-enum status parse_error(struct parse *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
-enum status parse_name(struct parse *p, struct bytes *line, const uint8_t *origin,
-                       struct name *ret) MUST_USE;
-enum status parse_type(struct parse *p, struct bytes *line, uint16_t *ret) MUST_USE;
+enum status scn_error(struct parse *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
+enum status scn_name(struct parse *p, struct bytes *line, const uint8_t *origin,
+                     struct name *ret) MUST_USE;
+enum status scn_type(struct parse *p, struct bytes *line, uint16_t *ret) MUST_USE;
 /* OWNER TTL TYPE RDATA, the TTL maybe "*"; the record is in the arena. */
-enum status parse_rr(struct parse *p, struct bytes *line, struct scenario_rr **ret) MUST_USE;
+enum status scn_rr(struct parse *p, struct bytes *line, struct scenario_rr **ret) MUST_USE;
 /* Nothing may be left on the line. */
-enum status parse_end(struct parse *p, struct bytes line) MUST_USE;
+enum status scn_end(struct parse *p, struct bytes line) MUST_USE;
 /* A line of steps.def; *ret_known false if its first word is none of them. */
-enum status parse_step(struct parse *p, struct bytes word, struct bytes *line,
-                       bool *ret_known) MUST_USE;
+enum status scn_step(struct parse *p, struct bytes word, struct bytes *line,
+                     bool *ret_known) MUST_USE;
 
 #endif

@@ -14,12 +14,12 @@ static enum status read_server(struct parse *p, struct bytes line)
 {
     struct name n;
     struct bytes w;
-    TRY(parse_name(p, &line, NULL, &n));
+    TRY(scn_name(p, &line, NULL, &n));
     if (topology_find(&p->sc->world->topology, n.w) != NULL)
-        return parse_error(p, "this server stands here twice");
+        return scn_error(p, "this server stands here twice");
     struct topo_server *s = topology_add(&p->sc->world->topology, n.w);
     if (s == NULL)
-        return parse_error(p, "too many servers");
+        return scn_error(p, "too many servers");
     s->delay_us = 10000;
     while (word_next(&line, &w)) {
         uint64_t ms;
@@ -27,22 +27,21 @@ static enum status read_server(struct parse *p, struct bytes line)
             struct bytes unit;
             if (!word_next(&line, &w) || !word_uint(w, 60000, &ms) || !word_next(&line, &unit) ||
                 !word_is(unit, "ms"))
-                return parse_error(p, "write: delay 20 ms");
+                return scn_error(p, "write: delay 20 ms");
             s->delay_us = (uint32_t)ms * 1000;
         } else if (word_is(w, "fault")) {
             if (!word_next(&line, &w) || s->fault_count == TOPO_FAULTS ||
                 !fault_parse(w, &s->fault[s->fault_count]))
-                return parse_error(p, "no such fault");
+                return scn_error(p, "no such fault");
             s->fault_count++;
         } else if (s->addr_count < TOPO_ADDRESSES &&
                    netaddr_parse(w, &s->addr[s->addr_count]) == ST_OK) {
             s->addr_count++;
         } else {
-            return parse_error(p, "not an address: \"%.*s\"", (int)MIN(w.n, 60u),
-                               (const char *)w.p);
+            return scn_error(p, "not an address: \"%.*s\"", (int)MIN(w.n, 60u), (const char *)w.p);
         }
     }
-    return s->addr_count ? ST_OK : parse_error(p, "the server has no address");
+    return s->addr_count ? ST_OK : scn_error(p, "the server has no address");
 }
 
 /* zone ORIGIN SERVER... [ttl N] [negative N]: SOA and NS are made. */
@@ -54,13 +53,13 @@ static enum status read_zone(struct parse *p, struct bytes line)
     uint64_t ttl = 3600, negative = 300;
     char text[NAME_TEXT_MAX];
     unsigned servers = 0;
-    TRY(parse_name(p, &line, NULL, &origin));
+    TRY(scn_name(p, &line, NULL, &origin));
     names = line;
     if (w->zone_count == WORLD_ZONES)
-        return parse_error(p, "too many zones");
+        return scn_error(p, "too many zones");
     for (unsigned i = 0; i < w->zone_count; i++)
         if (name_equal(w->zone[i].origin.w, origin.w))
-            return parse_error(p, "this zone stands here twice");
+            return scn_error(p, "this zone stands here twice");
     struct world_zone *z = &w->zone[w->zone_count++];
     name_lower(z->origin.w, origin.w);
     z->text = text_heap(ZONE_TEXT_MAX);
@@ -70,7 +69,7 @@ static enum status read_zone(struct parse *p, struct bytes line)
              !(word_next(&line, &word) && word_uint(word, INT32_MAX, &ttl))) ||
             (word_is(word, "negative") &&
              !(word_next(&line, &word) && word_uint(word, INT32_MAX, &negative))))
-            return parse_error(p, "a number of seconds is expected");
+            return scn_error(p, "a number of seconds is expected");
     text_fmt(&z->text, "$ORIGIN %s\n$TTL %u\n@ SOA ns. host. 1 7200 3600 1209600 %u\n",
              name_str(origin.w, text), (unsigned)ttl, (unsigned)negative);
     while (word_next(&names, &word)) {
@@ -81,11 +80,11 @@ static enum status read_zone(struct parse *p, struct bytes line)
         struct topo_server *s =
             name_parse(word, NULL, &ns) == ST_OK ? topology_find(&w->topology, ns.w) : NULL;
         if (s == NULL || topology_serve(&w->topology, s, origin.w) != ST_OK)
-            return parse_error(p, "there is no server of this name (servers stand before zones)");
+            return scn_error(p, "there is no server of this name (servers stand before zones)");
         text_fmt(&z->text, "@ NS %s\n", name_str(ns.w, text));
         servers++;
     }
-    return servers ? ST_OK : parse_error(p, "a zone needs a server");
+    return servers ? ST_OK : scn_error(p, "a zone needs a server");
 }
 
 static void put_addresses(struct text *t, const struct topo_server *s)
@@ -108,7 +107,7 @@ static enum status read_delegate(struct parse *p, struct bytes line)
     bool all = false, none = false;
     char a[NAME_TEXT_MAX], b[NAME_TEXT_MAX];
     struct text *t = &p->zone->text;
-    TRY(parse_name(p, &line, p->zone->origin.w, &child));
+    TRY(scn_name(p, &line, p->zone->origin.w, &child));
     for (names = line; word_next(&line, &word);) {
         all |= word_is(word, "glue");
         none |= word_is(word, "no-glue");
@@ -117,7 +116,7 @@ static enum status read_delegate(struct parse *p, struct bytes line)
         if (word_is(word, "glue") || word_is(word, "no-glue"))
             continue;
         if (name_parse(word, NULL, &ns) != ST_OK)
-            return parse_error(p, "not a domain name");
+            return scn_error(p, "not a domain name");
         const struct topo_server *s = topology_find(&p->sc->world->topology, ns.w);
         text_fmt(t, "%s NS %s\n", name_str(child.w, a), name_str(ns.w, b));
         if (s != NULL && !none && name_in(ns.w, all ? p->zone->origin.w : child.w))
@@ -143,30 +142,30 @@ static enum status read_script(struct parse *p, struct bytes line)
     struct bytes w;
     uint64_t times;
     if (p->sc->script_count == SCENARIO_SCRIPTS)
-        return parse_error(p, "too many scripts");
+        return scn_error(p, "too many scripts");
     struct script *s = &p->sc->script[p->sc->script_count];
     *s = (struct script){.transport = -1};
-    TRY(parse_name(p, &line, NULL, &s->server));
+    TRY(scn_name(p, &line, NULL, &s->server));
     if (topology_find(&p->sc->world->topology, s->server.w) == NULL)
-        return parse_error(p, "there is no server of this name");
+        return scn_error(p, "there is no server of this name");
     if (!word_next(&line, &w))
-        return parse_error(p, "a name (or *) is missing");
+        return scn_error(p, "a name (or *) is missing");
     s->any_name = word_is(w, "*");
     if (!s->any_name && w.n > 2 && w.p[0] == '*' && w.p[1] == '.') {
         s->below = true;
         w = bytes_of(w.p + 2, w.n - 2);
     }
     if (!s->any_name && name_parse(w, NULL, &s->name) != ST_OK)
-        return parse_error(p, "not a domain name");
+        return scn_error(p, "not a domain name");
     if (!word_next(&line, &w) || (!word_is(w, "*") && !rr_type_parse(w, &s->type)))
-        return parse_error(p, "an RR type (or *) is expected");
+        return scn_error(p, "an RR type (or *) is expected");
     while (word_next(&line, &w)) {
         if (word_is(w, "udp") || word_is(w, "tcp")) {
             s->transport = word_is(w, "tcp") ? TRANSPORT_TCP : TRANSPORT_UDP;
         } else if (word_is(w, "times") && word_next(&line, &w) && word_uint(w, 1000, &times)) {
             s->times = (unsigned)times;
         } else {
-            return parse_error(p, "known here: udp, tcp, times N");
+            return scn_error(p, "known here: udp, tcp, times N");
         }
     }
     p->script = s;
@@ -190,7 +189,7 @@ static enum status read_script_flags(struct parse *p, struct bytes line)
         else if (word_is(w, "no-qr"))
             p->script->no_qr = true;
         else
-            return parse_error(p, "flags are aa, tc, ra, ad, cd and no-qr");
+            return scn_error(p, "flags are aa, tc, ra, ad, cd and no-qr");
     }
     return ST_OK;
 }
@@ -201,25 +200,25 @@ static enum status read_script_line(struct parse *p, struct bytes word, struct b
     struct script *s = p->script;
     if (word_is(word, "silent")) {
         s->silent = true;
-        return parse_end(p, line);
+        return scn_end(p, line);
     }
     if (word_is(word, "flags"))
         return read_script_flags(p, line);
     if (word_is(word, "rcode")) {
         struct bytes w;
         if (!word_next(&line, &w) || !rcode_parse(w, &s->rcode))
-            return parse_error(p, "not an RCODE (upper case)");
-        return parse_end(p, line);
+            return scn_error(p, "not an RCODE (upper case)");
+        return scn_end(p, line);
     }
     for (unsigned i = 0; i < ARRAY_LEN(sections); i++) {
         if (!word_is(word, sections[i]))
             continue;
         if (s->rr_count == SCENARIO_SCRIPT_RRS)
-            return parse_error(p, "too many records");
+            return scn_error(p, "too many records");
         s->section[s->rr_count] = (uint8_t)(SECTION_ANSWER + i);
-        return parse_rr(p, &line, &s->rr[s->rr_count++]);
+        return scn_rr(p, &line, &s->rr[s->rr_count++]);
     }
-    return parse_error(p, "known in a script: flags, rcode, silent, answer, authority, additional");
+    return scn_error(p, "known in a script: flags, rcode, silent, answer, authority, additional");
 }
 
 /* option WORD VALUE */
@@ -229,20 +228,20 @@ static enum status read_option(struct parse *p, struct bytes line)
     struct bytes w;
     uint64_t v;
     if (sc->option_count == SCENARIO_OPTIONS)
-        return parse_error(p, "too many options");
+        return scn_error(p, "too many options");
     if (!word_next(&line, &w) || w.n >= sizeof sc->option[0].word)
-        return parse_error(p, "an option's name is missing");
+        return scn_error(p, "an option's name is missing");
     memcpy(sc->option[sc->option_count].word, w.p, w.n);
     sc->option[sc->option_count].word[w.n] = '\0';
     if (!word_next(&line, &w))
-        return parse_error(p, "an option's value is missing");
+        return scn_error(p, "an option's value is missing");
     if (word_is(w, "on") || word_is(w, "off"))
         v = word_is(w, "on");
     else if (!word_uint(w, UINT32_MAX, &v))
-        return parse_error(p, "an option's value is on, off or a number");
+        return scn_error(p, "an option's value is on, off or a number");
     sc->option[sc->option_count].value = v;
     sc->option[sc->option_count++].line = p->line;
-    return parse_end(p, line);
+    return scn_end(p, line);
 }
 
 static void keep_line(char *dst, size_t cap, struct bytes line)
@@ -280,11 +279,11 @@ static enum status read_line(struct parse *p)
     else if (word_is(word, "option"))
         return read_option(p, line);
     else {
-        TRY(parse_step(p, word, &line, &known));
+        TRY(scn_step(p, word, &line, &known));
         if (!known)
-            return parse_error(p, "a line cannot begin with \"%.*s\"", (int)MIN(word.n, 60u),
-                               (const char *)word.p);
-        return parse_end(p, line);
+            return scn_error(p, "a line cannot begin with \"%.*s\"", (int)MIN(word.n, 60u),
+                             (const char *)word.p);
+        return scn_end(p, line);
     }
     return ST_OK;
 }
@@ -322,7 +321,7 @@ enum status scenario_parse(struct scenario *sc, struct bytes text, const char *f
     }
     p.whole = (struct bytes){0};
     if (sc->about[0] == '\0' || sc->rfc[0] == '\0')
-        return parse_error(&p, "a scenario says what it is: about ... and rfc ...");
+        return scn_error(&p, "a scenario says what it is: about ... and rfc ...");
     put_own_addresses(sc->world);
     return ST_OK;
 }

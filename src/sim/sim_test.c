@@ -65,7 +65,8 @@ static struct name name_of(const char *s)
 
 static void keep(void *ctx, const struct diag *d)
 {
-    *(struct diag *)ctx = *d;
+    if (((struct diag *)ctx)->code[0] == '\0') /* the first one */
+        *(struct diag *)ctx = *d;
 }
 
 TEST(every_fault_names_a_reason_that_exists)
@@ -285,7 +286,7 @@ TEST(oracle_knows_the_lab)
         {"www.example.org", RR_A, END_POSITIVE, 1},
         {"www.example.org", RR_SRV, END_NODATA, 0},
         {"nope.example.org", RR_A, END_NXDOMAIN, 0},
-        {"b.example.com", RR_A, END_NXDOMAIN, 0},
+        {"c.b.example.com", RR_A, END_NXDOMAIN, 0},
         {"a.b.example.com", RR_A, END_NODATA, 0},
         {"q.wildcard.org", RR_A, END_POSITIVE, 1},
         {"x.ent.wildcard.org", RR_A, END_NXDOMAIN, 0},
