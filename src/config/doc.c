@@ -243,7 +243,7 @@ void config_man(struct text *out)
              ".TH BANYAN.CONF 5\n.SH NAME\nbanyan.conf \\- configuration of banyand\n"
              ".SH DESCRIPTION\nA YAML file of sections and options. Anchors, tags and several "
              "documents are not used. An option that is not known is an error.\n.PP\n"
-             "A relative path is taken from the folder of the file it stands in. "
+             "A relative path is taken from the folder of the file it stands in.\n"
              ".B include\nat the top names more files; each option may be set in one of them only, "
              "lists of zones are joined.\n.PP\n"
              "If zones and a resolver are configured together, names in the zones are answered "

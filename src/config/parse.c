@@ -69,8 +69,13 @@ static bool check_keys(struct parse *p, const struct yaml_node *map)
     bool ok = true;
     for (struct yaml_node *n = map->child; n != NULL; n = n->next) {
         struct yaml_node *other = map->child;
-        while (other != n && strcmp(other->key->text, n->key->text) != 0)
+        unsigned looked =
+            0; /* no mapping of ours has so many members: the rest is unknown anyway */
+        while (other != n && looked++ < CONFIG_ROWS_MAX &&
+               strcmp(other->key->text, n->key->text) != 0)
             other = other->next;
+        if (looked > CONFIG_ROWS_MAX)
+            break;
         if (other != n) {
             COMPLAIN(p, n->key, "duplicate-key", NULL,
                      "'%.60s' stands here twice: first in line %u", n->key->text, other->key->line);

@@ -94,7 +94,10 @@ static enum status add_node(struct builder *b, enum yaml_kind kind, struct fy_to
     if (kind == YAML_SCALAR) {
         size_t size = 0;
         const char *text = token ? fy_token_get_text(token, &size) : "";
-        n->quoted = token != NULL && fy_token_scalar_style(token) != FYSS_PLAIN;
+        enum fy_scalar_style style = token ? fy_token_scalar_style(token) : FYSS_PLAIN;
+        n->quoted = style != FYSS_PLAIN;
+        if (style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED)
+            n->column -= n->column > 1; /* the mark stands behind the quote */
         char *copy = arena_alloc_bytes(b->arena, size + 1);
         if (copy == NULL || text == NULL)
             return ST_ENOMEM;
