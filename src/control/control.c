@@ -221,9 +221,10 @@ enum status control_reply_parse(struct bytes line, struct control_reply *ret)
             text_str(&e, v.text);
         else if (strcmp(key, "hint") == 0)
             text_str(&h, v.text);
-        else if (strcmp(key, "size") == 0 && v.kind == FLAT_NUMBER &&
-                 v.number <= LIMIT_CONTROL_REPLY)
-            ret->size = (size_t)(sized = true, v.number);
+        else if (strcmp(key, "size") == 0 && v.kind == FLAT_NUMBER) {
+            sized = v.number <= LIMIT_CONTROL_REPLY;
+            ret->size = sized ? (size_t)v.number : 0;
+        }
     }
     return st == ST_ENOTFOUND && sized ? ST_OK : ST_ESYNTAX;
 }
