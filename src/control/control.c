@@ -213,15 +213,14 @@ enum status control_reply_parse(struct bytes line, struct control_reply *ret)
     TRY(flat_begin(&f, line));
     enum status st;
     while ((st = flat_next(&f, key, &v)) == ST_OK) {
-        struct text e = text_of(ret->error, sizeof ret->error);
-        struct text h = text_of(ret->hint, sizeof ret->hint);
-        if (strcmp(key, "ok") == 0)
+        bool error = strcmp(key, "error") == 0;
+        if (strcmp(key, "ok") == 0) {
             ret->ok = v.truth;
-        else if (strcmp(key, "error") == 0)
-            text_str(&e, v.text);
-        else if (strcmp(key, "hint") == 0)
-            text_str(&h, v.text);
-        else if (strcmp(key, "size") == 0 && v.kind == FLAT_NUMBER) {
+        } else if (error || strcmp(key, "hint") == 0) {
+            struct text t = text_of(error ? ret->error : ret->hint,
+                                    error ? sizeof ret->error : sizeof ret->hint);
+            text_str(&t, v.text);
+        } else if (strcmp(key, "size") == 0 && v.kind == FLAT_NUMBER) {
             sized = v.number <= LIMIT_CONTROL_REPLY;
             ret->size = sized ? (size_t)v.number : 0;
         }

@@ -66,7 +66,7 @@ TEST(control_bad_requests_are_refused)
     };
     struct control_request rq;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-        test_point(parse(bad[i], &rq) != ST_OK, "refused: %.40s", bad[i][0] ? bad[i] : "(empty)");
+        test_point(parse(bad[i], &rq) != ST_OK, "bad request %zu is refused", i);
 }
 
 TEST(control_requests_survive_the_wire)
