@@ -152,7 +152,8 @@ static bool type_word(struct zone_scan *s, struct bytes t, uint16_t *ret)
     uint64_t key = 0;
     if (t.n == 0 || t.n > 8)
         return rr_type_parse(t, ret);
-    memcpy(&key, t.p, t.n);
+    for (size_t i = 0; i < t.n; i++)
+        key = key << 8 | t.p[i];
     unsigned at = (unsigned)(hash_mix(key) & 63);
     if (s->type_key[at] == key) {
         *ret = s->type_val[at];
@@ -164,6 +165,9 @@ static bool type_word(struct zone_scan *s, struct bytes t, uint16_t *ret)
     s->type_val[at] = *ret;
     return true;
 }
+
+/* Guessing costs more than reading: a file that is no zone at all must not take minutes. */
+enum { GUESSES_MAX = 100 };
 
 static const char *type_guess(struct bytes t, char buf[64])
 {
@@ -203,7 +207,8 @@ static void unknown_type(struct zone_scan *s, const struct token *t)
 {
     char buf[64];
     uint16_t type;
-    const char *hint = type_guess(t->text, buf);
+    const char *hint = s->guesses < GUESSES_MAX ? type_guess(t->text, buf) : NULL;
+    s->guesses++;
     if (!s->blank_owner && t != s->tok && type_word(s, s->tok[0].text, &type))
         hint = "a line that leaves out the owner begins with a blank";
     scan_tell(s, SEV_ERROR, t, "unknown-type", hint, "\"%.*s\" is not a record type, class or TTL",
@@ -233,6 +238,8 @@ static bool head_read(struct zone_scan *s, struct head *h)
             if (st != ST_OK)
                 return false;
             h->has_ttl = true;
+        } else if (t->text.n == 2 && !has_class && (c | 32) == 'i' && (t->text.p[1] | 32) == 'n') {
+            has_class = true;
         } else if (type_word(s, t->text, &h->type)) {
             h->i++;
             return true;
@@ -525,8 +532,11 @@ bool zone_scan_next(struct zone_scan *s, struct zone_record *ret)
     bool fresh = false; /* an entry was read in this call */
     while (s->depth > 0 && !s->stopped) {
         if (s->gen.active) {
-            if (scan_generate_next(s) && s->toks > 0 && record_read(s, ret))
+            if (!scan_generate_next(s) || s->toks == 0)
+                continue;
+            if (record_read(s, ret))
                 return true;
+            s->gen.active = false; /* the other lines would have the same mistake: tell it once */
             continue;
         }
         if (!fresh && s->next != 0) {
