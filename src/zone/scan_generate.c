@@ -198,9 +198,9 @@ bool scan_generate_next(struct zone_scan *s)
     }
     uint64_t value = g->at;
     g->at += g->step;
-    if (!scan_generate_expand(s, value)) {
-        g->active = false; /* one mistake, one error */
-        return false;
-    }
-    return scan_line(s, bytes_of(text_cstr(&g->out), g->out.n), g->line);
+    if (scan_generate_expand(s, value) &&
+        scan_line(s, bytes_of(text_cstr(&g->out), g->out.n), g->line))
+        return true;
+    g->active = false; /* one mistake, one error */
+    return false;
 }

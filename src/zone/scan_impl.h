@@ -59,6 +59,7 @@ struct zone_scan {
     size_t origin_len;
     bool has_origin, has_owner, has_ttl, has_last_ttl;
     bool ttl_told;          /* that there is none */
+    unsigned guesses;       /* hints looked for so far */
     uint32_t ttl, last_ttl; /* $TTL, and the last one stated */
     uint64_t type_key[64];  /* mnemonics met so far and their types */
     uint16_t type_val[64];

@@ -459,8 +459,13 @@ bool scan_line(struct zone_scan *s, struct bytes text, uint32_t line)
     struct cursor c = {
         .p = text.p, .end = text.p + text.n, .line_start = text.p, .line = line, .eof = true};
     s->blank_owner = false;
-    if (entry(s, &c) == STEP_BAD)
+    if (entry(s, &c) == STEP_BAD) {
+        struct token at = {.line = line, .column = 1};
+        if (c.p == c.end && c.depth > 0)
+            scan_tell(s, SEV_ERROR, &at, "unclosed-parenthesis", NULL,
+                      "a parenthesis is not closed in the line");
         return false;
+    }
     for (uint32_t i = 0; i < s->toks; i++) {
         s->tok[i].line = line;
         s->tok[i].column = 1;
