@@ -23,7 +23,9 @@ static const char usage[] =
     "       banyan zone diff [--json] OLD NEW                         records removed and added\n"
     "       banyan zone stats [--json] [--time] FILE...               counts, sizes, types\n"
     "\n"
-    "  --origin NAME        the zone's name (else the owner of the SOA record, or $ORIGIN)\n"
+    "  --origin NAME        the zone's name (else the owner of the SOA record, $ORIGIN, or the "
+    "file's\n"
+    "                       name: example.org.zone, db.example.org)\n"
     "  --include-dir DIR    $INCLUDE reaches files below it only (else the file's own folder)\n"
     "  --no-include         refuse $INCLUDE\n"
     "  --default-ttl TTL    where the file gives none (3600)\n"
@@ -101,6 +103,54 @@ static void input_close(void *ctx, void *file)
 static struct input input;
 static const struct file_source source = {&input, input_open, input_read, input_close};
 
+/* --- The zone's name --- */
+
+static void origin_wanted(void *ctx, const struct diag *d)
+{
+    bool *wanted = ctx;
+    *wanted |= strcmp(d->code, "no-origin") == 0;
+}
+
+/* True if nothing in the file says what zone it is: its first record has a relative owner. */
+static bool origin_missing(const struct zone_load_options *load, const char *path)
+{
+    bool wanted = false;
+    struct diag_sink sink = {.emit = origin_wanted, .ctx = &wanted};
+    struct zone_load_options first = *load;
+    struct zone_record r;
+    first.max_errors = 1;
+    struct zone_scan *s = zone_scan_new(&source, path, &first, &sink);
+    if (s == NULL)
+        return false;
+    bool any = zone_scan_next(s, &r);
+    zone_scan_free(s);
+    return wanted && !any;
+}
+
+/* The options for one file: without --origin a file that does not tell its zone has the name that
+ * its own name says: example.org, example.org.zone, db.example.org. */
+static struct zone_load_options load_options(const struct options *o, const char *path,
+                                             struct name *name)
+{
+    static const char *const ends[] = {".zone", ".db", ".txt", ".signed", ".hosts"};
+    struct zone_load_options l = o->load;
+    const char *slash = strrchr(path, '/'), *base = slash != NULL ? slash + 1 : path;
+    char text[NAME_TEXT_MAX];
+    if (l.origin != NULL || strcmp(path, "-") == 0 || !origin_missing(&l, path))
+        return l;
+    if (strncmp(base, "db.", 3) == 0)
+        base += 3;
+    snprintf(text, sizeof text, "%s", base);
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        size_t n = strlen(text), e = strlen(ends[i]);
+        if (n > e && strcmp(text + n - e, ends[i]) == 0)
+            text[n - e] = '\0';
+    }
+    if (name_from(text, name) == ST_OK)
+        l.origin = name->w;
+    return l;
+}
+
 /* --- Findings --- */
 
 struct report {
@@ -128,7 +178,9 @@ static bool load(const struct options *o, const char *path, struct zone **ret)
 {
     struct report r = {.to = stderr, .colour = o->colour && isatty(STDERR_FILENO), .quiet = true};
     struct diag_sink sink = {.emit = report_emit, .ctx = &r};
-    return zone_load(&source, path, &o->load, &sink, ret) == ST_OK;
+    struct name name;
+    struct zone_load_options l = load_options(o, path, &name);
+    return zone_load(&source, path, &l, &sink, ret) == ST_OK;
 }
 
 /* --- check --- */
@@ -155,7 +207,9 @@ static int check_one(const struct options *o, const char *path, struct json *j)
         json_key(j, "findings");
         json_array(j);
     }
-    enum status st = zone_check_file(&source, path, &o->load, &c, &sink, &z);
+    struct name guess;
+    struct zone_load_options l = load_options(o, path, &guess);
+    enum status st = zone_check_file(&source, path, &l, &c, &sink, &z);
     struct zone_stats s = z != NULL ? zone_stats(z) : (struct zone_stats){0};
     char name[NAME_TEXT_MAX] = "";
     if (z != NULL)
@@ -179,7 +233,8 @@ static int check_one(const struct options *o, const char *path, struct json *j)
         if (sink.errors == 0 && sink.warnings == 0 && st == ST_OK)
             puts("no errors, no warnings");
         else
-            printf("%u errors, %u warnings\n", sink.errors, sink.warnings);
+            printf("%u error%s, %u warning%s\n", sink.errors, sink.errors == 1 ? "" : "s",
+                   sink.warnings, sink.warnings == 1 ? "" : "s");
     }
     zone_drop(z);
     if (st == ST_EIO || st == ST_ENOMEM)

@@ -181,7 +181,7 @@ static const char *type_guess(struct bytes t, char buf[64])
     word[t.n] = '\0';
     for (uint16_t c = rr_type_next(0); c != 0 && n < ARRAY_LEN(list); c = rr_type_next(c)) {
         char text[24];
-        if (rr_type_flags(c) & RRF_META)
+        if (rr_type_flags(c) & (RRF_META | RRF_OBSOLETE))
             continue;
         snprintf(names[n], sizeof names[n], "%.15s", rr_type_str(c, text));
         list[n] = names[n];
