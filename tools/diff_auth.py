@@ -13,8 +13,10 @@ installed is left out.
 """
 import argparse
 import collections
+import copy
 import os
 import random
+import re
 import shutil
 import socket
 import struct
@@ -30,7 +32,7 @@ TYPE_NAMES = {v: k for k, v in TYPES.items()}
 RCODES = {0: 'NOERROR', 1: 'FORMERR', 2: 'SERVFAIL', 3: 'NXDOMAIN', 4: 'NOTIMP', 5: 'REFUSED',
           6: 'YXDOMAIN', 9: 'NOTAUTH', 16: 'BADVERS', 23: 'BADCOOKIE'}
 # Where names stand inside RDATA: bytes before the first, how many, bytes behind.
-RDATA_NAMES = {2: (0, 1), 5: (0, 1), 6: (0, 2), 12: (0, 1), 15: (2, 1), 33: (6, 1), 39: (0, 1)}
+RDATA_NAMES = {2: (0, 1), 5: (0, 1), 6: (0, 2), 12: (0, 1), 15: (2, 1), 33: (6, 1), 39: (0, 1), 64: (2, 1), 65: (2, 1)}
 
 
 # --- wire format -------------------------------------------------------------------------------
@@ -135,6 +137,11 @@ class Query:
             wire += struct.pack('>BHHBBHH', 0, 41, edns, 0, version, 0x8000 if do else 0, len(options)) + options
         self.wire = raw if raw is not None else wire
 
+    def over_tcp(self):
+        q = copy.copy(self)
+        q.tcp = True
+        return q
+
     def text(self):
         words = [self.name, TYPE_NAMES.get(self.rtype, str(self.rtype))]
         if self.rclass != 1:
@@ -154,6 +161,7 @@ class Zone:
 
     def __init__(self, rng, origin, others):
         self.rng, self.origin, self.others = rng, origin, others
+        self.has_child = 'sub.' + origin in others
         self.records, self.types = [], collections.defaultdict(set)
         self.serial = rng.randrange(1, 2 ** 31)
         self.build()
@@ -198,12 +206,16 @@ class Zone:
         self.add('ns1', 'A', self.address('A'))
         if rng.random() < 0.5:
             self.add('ns1', 'AAAA', self.address('AAAA'))
+        if self.has_child:
+            self.cut('sub')
         for _ in range(rng.randrange(10, 60)):
             self.owner(self.random_name())
 
     def owner(self, name):
         rng = self.rng
         # Data below a DNAME is an error for Knot; below a cut only glue is made.
+        if len(name_wire(self.absolute('nsxx.' + name))) > 255:
+            return
         if self.below(name, 'DNAME') or 'CNAME' in self.types[name]:
             return
         if self.below(name, 'NS') or 'NS' in self.types[name]:
@@ -481,9 +493,91 @@ def differences(ours, theirs):
     return out
 
 
+def limit_of(query):
+    return 65535 if query.tcp else 512 if query.edns is None else max(512, min(query.edns, 1232))
+
+
+def is_referral(a):
+    """Authority speaks of a zone below, and the answer does not answer."""
+    return a is not None and a.rcode == 0 and any(r[1] == 2 for r in a.authority) and \
+        not any(r[1] != 5 and r[1] != 39 for r in a.answer)
+
+
+def inside(a):
+    """Glue inside the zone referred to: what RFC 9471 does not allow to leave out."""
+    cuts = {r[0] for r in a.authority if r[1] == 2}
+    return {r for r in a.additional if any(r[0] == c or r[0].endswith('.' + c) for c in cuts)}
+
+
+def addresses_only(a):
+    return all(r[1] in (1, 5, 28, 64, 65) for r in a.additional)
+
+
+def chain_leaves_zone(ours, theirs):
+    """We followed an alias into another zone of ours: their answer is the beginning of ours."""
+    return theirs.answer < ours.answer or (theirs.answer == ours.answer and ours.authority != theirs.authority and
+                                           any(r[1] in (5, 39) for r in ours.answer))
+
+
+def loops(a):
+    """Do the aliases of the answer lead back to one of them?"""
+    owners = {r[0] for r in a.answer if r[1] == 5}
+    return bool(owners) and all(r[3] in owners for r in a.answer if r[1] == 5)
+
+
+ALL = ('nsd', 'knot', 'bind')
+STATUS = 'rcode aa opt answer authority additional question do tc cd rd'.split()
+
+
 # (peers, what may differ, condition, reason). A difference is accepted if every word of it is named by rows
 # whose condition holds.
-ACCEPTED = []
+ACCEPTED = [
+    (('bind',), ('cd',), lambda q, a, b: not a.bit(0x10),
+     'BIND copies CD; RFC 4035 section 3.1.6: an authoritative server should clear it'),
+    (('bind',), ('authority',), lambda q, a, b: q.rtype == 6 and not a.answer and not b.answer and
+     {r[:2] + r[3:] for r in a.authority} == {r[:2] + r[3:] for r in b.authority},
+     'BIND sends SOA with TTL 0 when the SOA was asked for (zero-no-soa-ttl); RFC 2308 section 3 has the minimum'),
+    (ALL, ('additional',), lambda q, a, b: not is_referral(a) and addresses_only(a) and addresses_only(b),
+     'addresses beside a positive answer are a courtesy: servers differ in which names, how many, glue or not'),
+    (ALL, ('additional',), lambda q, a, b: is_referral(a) and is_referral(b) and inside(b) <= inside(a),
+     'glue of siblings is optional (RFC 9471 section 3.2): which, how many, in what room; NSD and BIND leave out '
+     'glue inside the zone as well'),
+    (ALL, ('tc', 'additional', 'authority'), lambda q, a, b: is_referral(a) and (is_referral(b) or b.tc) and a.tc != b.tc,
+     'TC for glue of siblings, or none for glue inside the zone, or room lost to worse compression; that ours is '
+     'right is checked against our own answer over TCP'),
+    (ALL, ('tc', 'additional', 'authority'), lambda q, a, b: is_referral(a) and a.tc and b.tc,
+     'what is in a truncated answer is of no use'),
+    (ALL, ('answer', 'authority', 'additional'), lambda q, a, b: a.tc and b.tc, 'what is in a truncated answer is of no use'),
+    (('knot', 'bind'), ('answer', 'authority', 'rcode', 'additional', 'tc'),
+     lambda q, a, b: chain_leaves_zone(a, b),
+     'Knot and BIND end a chain of aliases at the edge of the zone; RFC 1034 section 4.3.2 goes back to step 1'),
+    (ALL, ('answer', 'additional', 'tc'), lambda q, a, b: q.rtype == 255 and a.rcode == b.rcode == 0 and
+     (a.answer >= b.answer or b.answer >= a.answer or not q.tcp), 'RFC 8482: any RRset will do'),
+    (ALL, ('answer', 'authority', 'rcode', 'additional'), lambda q, a, b: q.rtype == 255 and any(r[1] == 39 for r in a.answer),
+     'ANY below a DNAME: we and BIND stop at the CNAME, as for QTYPE CNAME'),
+    (ALL, STATUS, lambda q, a, b: q.rtype in (0, 41, 128, 200, 249, 250, 253, 254) and q.rclass == 1,
+     'types that are not data: NODATA, FORMERR and NOTIMP are all in use'),
+    (ALL, STATUS, lambda q, a, b: q.rclass != 1, 'classes other than IN: FORMERR, REFUSED, AA or not: all in use'),
+    (('bind', 'nsd'), ('question',), lambda q, a, b: a.rcode not in (0, 3) and b.question is None,
+     'no question in errors; RFC 1035 section 4.1.1 wants it back if it could be read'),
+    (('nsd', 'knot'), STATUS, lambda q, a, b: a.rcode == 1 and q.edns is not None,
+     'options of impossible length (COOKIE, ECS) ignored; RFC 7873 section 5.2.2 and RFC 7871 section 7.1.2: FORMERR'),
+    (('nsd',), ('answer', 'authority', 'rcode', 'additional', 'aa'), lambda q, a, b: q.rtype in (46, 47) and any(r[1] == 5 for r in b.answer),
+     'NSD pursues RRSIG and NSEC through aliases; they may stand beside a CNAME (RFC 4034 sections 3 and 4)'),
+    (('bind',), ('rcode', 'authority'), lambda q, a, b: b.rcode == 2 and a.answer == b.answer and loops(a),
+     'BIND calls a circle of aliases SERVFAIL; the others give its records'),
+    (('nsd',), STATUS + ['tc'], lambda q, a, b: 
+     any(re.search(r'\bns\d+\.sub\.', n) for n in [q.name.lower()] + [r[0] + r[3] for r in a.answer]),
+     'NSD keeps all zones in one tree: where it holds parent and child, the parent\'s glue names exist in the child'),
+    (('bind',), ('opt',), lambda q, a, b: a.rcode == b.rcode == 1,
+     'BIND answers an option that overruns OPT without OPT; RFC 6891 section 7 reads that as "knows no EDNS"'),
+    (ALL, ('answer', 'rcode', 'authority', 'tc'), lambda q, a, b: sum(r[1] == 5 for r in a.answer) >= 11,
+     'aliases in a row: we stop after 11, others at 8 to 16, BIND with SERVFAIL'),
+    (('bind',), ('ad',), lambda q, a, b: b.tc and not a.bit(0x20), 'BIND keeps AD of the query in truncated answers'),
+    (('knot',), STATUS, lambda q, a, b: a.rcode == 1 and b'\1a\0\0\x29' in q.wire, 'Knot takes an OPT with any owner'),
+    (('knot',), ('no answer from them',), lambda q, a, b: a is not None and a.rcode == 1, 'Knot drops what it cannot read'),
+    (('knot',), STATUS, lambda q, a, b: q.wire.endswith(b'trailing'), 'Knot takes bytes behind the end for FORMERR'),
+]
 
 
 def unexplained(peer, query, ours, theirs, words):
@@ -494,18 +588,26 @@ def unexplained(peer, query, ours, theirs, words):
     return left
 
 
-def invariants(query, got):
+def invariants(query, got, ours):
     """What must hold of our answers whatever the peers say."""
     if got is None:
         return []
     wrong = []
-    limit = 65535 if query.tcp else 512 if query.edns is None else max(512, min(query.edns, 1232))
-    if len(got.wire) > limit:
+    if len(got.wire) > limit_of(query):
         wrong.append('larger than allowed')
     if got.trailing:
         wrong.append('bytes behind the end')
     if got.duplicates:
         wrong.append('a record twice')
+    if query.tcp or query.rtype in (46, 255) or got.rcode not in (0, 3, 6):
+        return wrong
+    # The same over TCP, where everything fits: what UDP may leave out without TC is little.
+    whole = ours.ask(query.over_tcp())
+    if (whole.rcode, whole.aa) != (got.rcode, got.aa):
+        wrong.append('another answer over TCP')
+    missing = whole.answer != got.answer or whole.authority != got.authority or not inside(whole) <= got.additional
+    if whole.tc or missing != got.tc:
+        wrong.append('TC is not right')
     return wrong
 
 
@@ -557,7 +659,7 @@ def compare(args, ours, peers, queries):
     counts, shown, bad, accepted = collections.Counter(), collections.Counter(), 0, 0
     for query in queries:
         got = ours.ask(query, 0.5)
-        wrong = invariants(query, got)
+        wrong = invariants(query, got, ours)
         if wrong:
             bad += 1
             print('OURS %s: %s\n%s' % (query.text(), ', '.join(wrong), got.text()))

@@ -26,7 +26,9 @@ enum stage_result stage_parse(struct query *q)
     }
     if (UNLIKELY(st != ST_OK)) {
         /* An OPT that was seen is answered with one, so that FORMERR is not taken for "knows no
-         * EDNS" (RFC 6891 section 7); its options are not to be trusted. */
+         * EDNS" (RFC 6891 section 7); its options are not to be trusted. Of several OPTs none is
+         * (section 6.1.1). */
+        in->edns.present &= in->h.count[SECTION_ADDITIONAL] == 1;
         in->edns.has_cookie = in->edns.nsid = in->edns.keepalive = in->edns.has_zoneversion = false;
         return query_error(q, RCODE_FORMERR, QUERY_NO_EDE);
     }
