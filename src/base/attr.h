@@ -4,18 +4,18 @@
 
 #include <stddef.h>
 
-#define MUST_USE            __attribute__((warn_unused_result))
-#define NONNULL(...)        __attribute__((nonnull(__VA_ARGS__)))
-#define PRINTF_LIKE(f, a)   __attribute__((format(printf, f, a)))
-#define COLD                __attribute__((cold, noinline))
-#define FLATTEN             __attribute__((flatten))
-#define ALIGNED(n)          __attribute__((aligned(n)))
-#define LIKELY(x)           __builtin_expect(!!(x), 1)
-#define UNLIKELY(x)         __builtin_expect(!!(x), 0)
-#define ARRAY_LEN(a)        (sizeof(a) / sizeof((a)[0]))
+#define MUST_USE                      __attribute__((warn_unused_result))
+#define NONNULL(...)                  __attribute__((nonnull(__VA_ARGS__)))
+#define PRINTF_LIKE(f, a)             __attribute__((format(printf, f, a)))
+#define COLD                          __attribute__((cold, noinline))
+#define FLATTEN                       __attribute__((flatten))
+#define ALIGNED(n)                    __attribute__((aligned(n)))
+#define LIKELY(x)                     __builtin_expect(!!(x), 1)
+#define UNLIKELY(x)                   __builtin_expect(!!(x), 0)
+#define ARRAY_LEN(a)                  (sizeof(a) / sizeof((a)[0]))
 #define CONTAINER_OF(p, type, member) ((type *)(void *)((char *)(p)-offsetof(type, member)))
-#define MIN(a, b)           ((a) < (b) ? (a) : (b))
-#define MAX(a, b)           ((a) > (b) ? (a) : (b))
+#define MIN(a, b)                     ((a) < (b) ? (a) : (b))
+#define MAX(a, b)                     ((a) > (b) ? (a) : (b))
 
 /* Assertions check our own mistakes, never a value that came from the network; they stay on in
  * release builds. */

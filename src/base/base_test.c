@@ -120,8 +120,10 @@ TEST(heap_orders)
 /* RFC 4648 section 10 */
 TEST(codecs)
 {
-    static const char *const b64[] = {"", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"};
-    static const char *const b32[] = {"", "co", "cpng", "cpnmu", "cpnmuog", "cpnmuoj1", "cpnmuoj1e8"};
+    static const char *const b64[] = {"",         "Zg==",     "Zm8=",    "Zm9v",
+                                      "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"};
+    static const char *const b32[] = {"",        "co",       "cpng",      "cpnmu",
+                                      "cpnmuog", "cpnmuoj1", "cpnmuoj1e8"};
     for (size_t n = 0; n <= 6; n++) {
         char buf[64];
         uint8_t raw[64];

@@ -19,8 +19,8 @@ void diag_emit(struct diag_sink *sink, const struct diag *d)
         sink->emit(sink->ctx, d);
 }
 
-void diag_set(struct diag *d, enum severity sev, const char *code, const char *hint, const char *fmt,
-              ...)
+void diag_set(struct diag *d, enum severity sev, const char *code, const char *hint,
+              const char *fmt, ...)
 {
     d->severity = sev;
     snprintf(d->code, sizeof d->code, "%s", code);
@@ -34,10 +34,10 @@ void diag_set(struct diag *d, enum severity sev, const char *code, const char *h
 void diag_text(const struct diag *d, bool colour, struct text *out)
 {
     const char *bold = colour ? "\033[1m" : "", *off = colour ? "\033[0m" : "";
-    const char *sev = !colour                       ? ""
-                      : d->severity == SEV_ERROR    ? "\033[1;31m"
-                      : d->severity == SEV_WARNING  ? "\033[1;35m"
-                                                    : "\033[1;36m";
+    const char *sev = !colour                      ? ""
+                      : d->severity == SEV_ERROR   ? "\033[1;31m"
+                      : d->severity == SEV_WARNING ? "\033[1;35m"
+                                                   : "\033[1;36m";
     text_str(out, bold);
     if (d->file != NULL)
         text_fmt(out, "%s:", d->file);

@@ -1,5 +1,5 @@
-/* Replays files through a fuzz target when the build has no libFuzzer: every file named, every file in
- * every directory named, and for each also its prefixes and some deterministic mutations. */
+/* Replays files through a fuzz target when the build has no libFuzzer: every file named, every file
+ * in every directory named, and for each also its prefixes and some deterministic mutations. */
 #include "base/hash.h"
 
 #include <dirent.h>

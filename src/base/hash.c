@@ -30,7 +30,8 @@ static inline uint64_t get_le64(const uint8_t *p)
     return v;
 }
 
-static inline uint64_t sip_hash(const struct hash_key *key, const uint8_t *p, size_t n, int c, int d)
+static inline uint64_t sip_hash(const struct hash_key *key, const uint8_t *p, size_t n, int c,
+                                int d)
 {
     struct sip s = {key->k0 ^ 0x736f6d6570736575u, key->k1 ^ 0x646f72616e646f6du,
                     key->k0 ^ 0x6c7967656e657261u, key->k1 ^ 0x7465646279746573u};

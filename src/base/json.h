@@ -1,6 +1,7 @@
 /* Writes JSON (RFC 8259) into a text, one value after another; commas and quoting are its business.
  *
- * Strings are bytes: what is not valid UTF-8 is written as U+00XX, so output is always valid JSON. */
+ * Strings are bytes: what is not valid UTF-8 is written as U+00XX, so output is always valid JSON.
+ */
 #ifndef BANYAN_BASE_JSON_H
 #define BANYAN_BASE_JSON_H
 
@@ -11,9 +12,9 @@ enum { JSON_DEPTH_MAX = 32 };
 struct json {
     struct text *out;
     int depth;
-    bool pretty;                 /* line breaks and two spaces a level */
-    bool comma[JSON_DEPTH_MAX];  /* a value was written at this level */
-    bool keyed;                  /* a key was just written */
+    bool pretty;                /* line breaks and two spaces a level */
+    bool comma[JSON_DEPTH_MAX]; /* a value was written at this level */
+    bool keyed;                 /* a key was just written */
 };
 
 struct json json_of(struct text *out, bool pretty);

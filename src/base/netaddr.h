@@ -32,9 +32,12 @@ struct netaddr netaddr_v6(const uint8_t a[16], uint16_t port);
 /* IPv4 dotted quad, exactly four decimal octets without leading zeros; IPv6 per RFC 4291. The whole
  * text must be the address. */
 enum status netaddr_parse(struct bytes text, struct netaddr *ret) MUST_USE;
-/* "192.0.2.1", "192.0.2.1:53", "192.0.2.1@53", "2001:db8::1", "[2001:db8::1]:53", "2001:db8::1@53". */
-enum status netaddr_parse_port(struct bytes text, uint16_t default_port, struct netaddr *ret) MUST_USE;
-/* "192.0.2.0/24"; an address alone is a full-length prefix. ST_ESEMANTIC: bits set past the prefix. */
+/* "192.0.2.1", "192.0.2.1:53", "192.0.2.1@53", "2001:db8::1", "[2001:db8::1]:53", "2001:db8::1@53".
+ */
+enum status netaddr_parse_port(struct bytes text, uint16_t default_port,
+                               struct netaddr *ret) MUST_USE;
+/* "192.0.2.0/24"; an address alone is a full-length prefix. ST_ESEMANTIC: bits set past the prefix.
+ */
 enum status netprefix_parse(struct bytes text, struct netprefix *ret) MUST_USE;
 /* Address without port; IPv6 in the form of RFC 5952. */
 void netaddr_text(const struct netaddr *a, struct text *out);

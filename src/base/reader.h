@@ -20,8 +20,8 @@ static inline struct reader rd_of(struct bytes b)
     return (struct reader){b.p, b.p, b.p + b.n, false};
 }
 
-/* A reader of base[off, off+n), keeping offsets relative to the whole buffer. The caller has checked
- * that the range lies inside. */
+/* A reader of base[off, off+n), keeping offsets relative to the whole buffer. The caller has
+ * checked that the range lies inside. */
 static inline struct reader rd_part(struct bytes whole, size_t off, size_t n)
 {
     return (struct reader){whole.p, whole.p + off, whole.p + off + n, false};

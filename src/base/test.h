@@ -18,11 +18,13 @@ void test_register(struct test_case *t);
 /* Notes a failure of the running test. */
 void test_fail(const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* Adds a failing or passing sub-case to the count: for vector files and scenarios, one TAP line each. */
+/* Adds a failing or passing sub-case to the count: for vector files and scenarios, one TAP line
+ * each. */
 void test_point(bool ok, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Directory of the source tree, for vectors and data. */
 const char *test_source_dir(void);
-/* The whole file relative to the source tree, NUL-terminated; free() it. NULL if it cannot be read. */
+/* The whole file relative to the source tree, NUL-terminated; free() it. NULL if it cannot be read.
+ */
 char *test_file(const char *path, size_t *ret_n);
 
 #define TEST(id)                                                                                   \

@@ -9,12 +9,12 @@
 #include <stdarg.h>
 
 struct text {
-    char *p;     /* always NUL-terminated when cap > 0 */
-    size_t n;    /* length without the NUL */
-    size_t cap;  /* room, with the NUL */
-    size_t max;  /* largest cap it may grow to; equal to cap for a caller's buffer */
-    bool heap;   /* p belongs to this object */
-    bool cut;    /* something did not fit */
+    char *p;    /* always NUL-terminated when cap > 0 */
+    size_t n;   /* length without the NUL */
+    size_t cap; /* room, with the NUL */
+    size_t max; /* largest cap it may grow to; equal to cap for a caller's buffer */
+    bool heap;  /* p belongs to this object */
+    bool cut;   /* something did not fit */
 };
 
 /* Borrows buf. */

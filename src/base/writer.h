@@ -1,7 +1,8 @@
 /* The one way to write a packet or a record: bounds-checked, with mark and rollback.
  *
- * A write that does not fit sets the sticky `full` flag and writes nothing; wr_rollback() to an earlier
- * mark clears it. So an encoder writes a whole RRset, asks once, and takes it back if it did not fit. */
+ * A write that does not fit sets the sticky `full` flag and writes nothing; wr_rollback() to an
+ * earlier mark clears it. So an encoder writes a whole RRset, asks once, and takes it back if it
+ * did not fit. */
 #ifndef BANYAN_BASE_WRITER_H
 #define BANYAN_BASE_WRITER_H
 

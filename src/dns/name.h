@@ -1,8 +1,9 @@
 /* Domain names (RFC 1035 section 3.1, RFC 4343).
  *
  * A name is uncompressed wire bytes: it ends at its root label and so knows its own length. A
- * `const uint8_t *` called a name has been validated once (by one of the parsers below) and is trusted
- * from then on. Comparison is without regard to ASCII case (RFC 4343); case is kept as given. */
+ * `const uint8_t *` called a name has been validated once (by one of the parsers below) and is
+ * trusted from then on. Comparison is without regard to ASCII case (RFC 4343); case is kept as
+ * given. */
 #ifndef BANYAN_DNS_NAME_H
 #define BANYAN_DNS_NAME_H
 
@@ -71,9 +72,9 @@ enum status name_replace_suffix(const uint8_t *n, unsigned cut, const uint8_t *s
 enum status name_prepend(struct bytes label, const uint8_t *suffix, struct name *ret) MUST_USE;
 bool name_is_wildcard(const uint8_t *n);
 
-/* Presentation format (RFC 1035 section 5.1, RFC 4343 section 2.1): \. \\ \DDD escapes. A relative name
- * gets `origin` appended; "@" is the origin; with origin NULL relative names are taken as absolute.
- * ST_ENAME: empty label, label over 63, name over 255, bad escape. */
+/* Presentation format (RFC 1035 section 5.1, RFC 4343 section 2.1): \. \\ \DDD escapes. A relative
+ * name gets `origin` appended; "@" is the origin; with origin NULL relative names are taken as
+ * absolute. ST_ENAME: empty label, label over 63, name over 255, bad escape. */
 enum status name_parse(struct bytes text, const uint8_t *origin, struct name *ret) MUST_USE;
 /* C-string convenience over name_parse with a NULL origin. */
 enum status name_from(const char *text, struct name *ret) MUST_USE;

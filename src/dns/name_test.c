@@ -61,9 +61,10 @@ TEST(relative_names_get_the_origin)
 /* The example of RFC 4034 section 6.1. */
 TEST(canonical_order)
 {
-    static const char *const in_order[] = {"example.",       "a.example.",   "yljkjljk.a.example.",
-                                           "Z.a.example.",   "zABC.a.EXAMPLE.", "z.example.",
-                                           "\\001.z.example.", "*.z.example.", "\\200.z.example."};
+    static const char *const in_order[] = {
+        "example.",         "a.example.",      "yljkjljk.a.example.",
+        "Z.a.example.",     "zABC.a.EXAMPLE.", "z.example.",
+        "\\001.z.example.", "*.z.example.",    "\\200.z.example."};
     for (size_t i = 0; i < ARRAY_LEN(in_order); i++)
         for (size_t j = 0; j < ARRAY_LEN(in_order); j++) {
             struct name a, b;
@@ -93,8 +94,9 @@ TEST(ancestors)
 /* RFC 1035 section 4.1.4: pointers to a prior occurrence only. */
 TEST(compressed_names)
 {
-    static const uint8_t msg[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 'o', 'r', 'g', 0, 1, 'a', 0xc0, 12,
-                                  0xc0, 17, 0xc0, 23, 0xc0, 27, 0x40, 0, 0xc0, 2};
+    static const uint8_t msg[] = {0,  0,    0,   0,    0,   0,    0, 0,    0,    0,  0,
+                                  0,  3,    'o', 'r',  'g', 0,    1, 'a',  0xc0, 12, 0xc0,
+                                  17, 0xc0, 23,  0xc0, 27,  0x40, 0, 0xc0, 2};
     struct bytes m = bytes_of(msg, sizeof msg);
     struct name n;
     size_t next;

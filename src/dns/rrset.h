@@ -1,8 +1,8 @@
 /* RRsets as everything above dns/ passes them around: borrowed views over packed RDATA.
  *
- * Packed RDATA is `count` times [2-byte big-endian length][that many bytes], uncompressed and valid for
- * the type. Zones, the cache and parsed messages all keep it in this form, so an RRset goes from any of
- * them into an answer without being rewritten. */
+ * Packed RDATA is `count` times [2-byte big-endian length][that many bytes], uncompressed and valid
+ * for the type. Zones, the cache and parsed messages all keep it in this form, so an RRset goes
+ * from any of them into an answer without being rewritten. */
 #ifndef BANYAN_DNS_RRSET_H
 #define BANYAN_DNS_RRSET_H
 
@@ -17,7 +17,7 @@ struct rrset {
     uint16_t rclass;
     uint32_t ttl; /* seconds */
     uint16_t count;
-    uint32_t rdata_size; /* bytes of rdata, length fields included */
+    uint32_t rdata_size;  /* bytes of rdata, length fields included */
     const uint8_t *rdata; /* packed, borrowed */
 };
 
