@@ -140,7 +140,7 @@ static bool at_node(const struct oracle_zone *z, const uint8_t *from, const uint
 
 /* DNAME at an ancestor: the substitution and the CNAME made for it (RFC 6672 section 3.2). */
 static bool at_dname(const struct oracle_zone *z, const uint8_t *owner, const uint8_t *qname,
-                     struct arena *a, struct oracle_answer *ret, struct name *next)
+                     uint16_t qtype, struct arena *a, struct oracle_answer *ret, struct name *next)
 {
     const struct oracle_rr *rr = oracle_first(z, owner, RR_DNAME);
     if (!collect(z, owner, RR_DNAME, owner, a, ret) || ret->set_count == ORACLE_STEPS) {
@@ -169,7 +169,10 @@ static bool at_dname(const struct oracle_zone *z, const uint8_t *owner, const ui
                                                              .rdata = rd},
                                                      .until_us = z->until_us,
                                                      .synthesised = true};
-    return true;
+    /* Who asks for the CNAME has it now: RFC 1034 section 4.3.2 goes on only for other types. */
+    if (qtype == RR_CNAME)
+        ret->end = END_POSITIVE;
+    return qtype != RR_CNAME;
 }
 
 /* One name in the zone that is authoritative for it. True: *next is to be asked now. */
@@ -181,7 +184,7 @@ static bool in_zone(const struct oracle_zone *z, const uint8_t *qname, uint16_t 
     for (unsigned labels = own; labels <= all; labels++) {
         const uint8_t *at = name_skip(qname, all - labels);
         if (labels < all && has_set(z, at, RR_DNAME))
-            return at_dname(z, at, qname, a, ret, next);
+            return at_dname(z, at, qname, qtype, a, ret, next);
         if (!oracle_has_name(z, at))
             break;
         encloser = at;

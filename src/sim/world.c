@@ -105,7 +105,7 @@ static void put_apex(struct making *m, struct plan *p)
     uint32_t ttl = 60 + some_ttl(m);
     for (unsigned i = 0; i < p->server_count; i++) {
         text_fmt(t, "@ %u NS %s\n", ttl, name_str(p->server[i]->name.w, ns));
-        if (name_in(p->server[i]->name.w, p->origin.w) && !one_in(m, 1000))
+        if (name_in(p->server[i]->name.w, p->origin.w))
             put_addresses(t, ns, p->server[i]);
     }
 }
