@@ -11,12 +11,13 @@ enum {
     LIMIT_MESSAGE = 65535,
     LIMIT_UDP_PLAIN = 512,
 
-    /* Pointers followed while reading one name. A name has at most 127 labels, and a compressor that
-     * shares suffixes needs one pointer; chains longer than this are an attack on the parser (c-ares
-     * and PowerDNS, 2026). Unbound allows 256. */
+    /* Pointers followed while reading one name. A name has at most 127 labels, and a compressor
+     * that shares suffixes needs one pointer; chains longer than this are an attack on the parser
+     * (c-ares and PowerDNS, 2026). Unbound allows 256. */
     LIMIT_POINTERS = 64,
 
-    /* RFC 9715 / DNS flag day 2020: the UDP payload that crosses any path unfragmented. All peers agree. */
+    /* RFC 9715 / DNS flag day 2020: the UDP payload that crosses any path unfragmented. All peers
+       agree. */
     LIMIT_EDNS_UDP = 1232,
     /* EDNS options in one message; floods of options were CVE-2026-41292 and -42944. */
     LIMIT_EDNS_OPTIONS = 32,
@@ -24,8 +25,9 @@ enum {
     /* Records in one parsed message, over all sections: 65,535 bytes hold at most 5,957 of them. */
     LIMIT_MESSAGE_RRS = 6000,
 
-    /* Records of one RRset in a received message; more makes the reply malformed. BIND takes 100, PowerDNS
-     * 256 (CVE-2024-11187: work grows with the square); honest sets of 300 addresses have been seen. */
+    /* Records of one RRset in a received message; more makes the reply malformed. BIND takes 100,
+     * PowerDNS 256 (CVE-2024-11187: work grows with the square); honest sets of 300 addresses have
+     * been seen. */
     LIMIT_RRSET_RECORDS = 512,
     /* Name suffixes remembered while a message is written; names past it go uncompressed. */
     LIMIT_COMPRESS_NAMES = 96,
@@ -33,13 +35,15 @@ enum {
     /* CNAME and DNAME steps in one answer: the peers allow 10 to 13. */
     LIMIT_CHAIN = 11,
 
-    /* The budget of one client query (core/budget.h). Packets: Unbound 200 in all, BIND 200 (50 a step),
-     * PowerDNS 50, Knot Resolver 100 iterations; a deep cold name with four unrelated server domains needs
-     * about 30, so 100 leaves room and keeps an attacker's amplification below 100 (NXNSAttack, CAMP). */
+    /* The budget of one client query (core/budget.h). Packets: Unbound 200 in all, BIND 200 (50 a
+     * step), PowerDNS 50, Knot Resolver 100 iterations; a deep cold name with four unrelated server
+     * domains needs about 30, so 100 leaves room and keeps an attacker's amplification below 100
+     * (NXNSAttack, CAMP). */
     LIMIT_QUERY_PACKETS = 100,
     /* PowerDNS 100,000; one TCP answer may be 65,535 bytes, and an honest chain may need two. */
     LIMIT_QUERY_BYTES = 300000,
-    /* Sub-queries (server addresses, later DS and DNSKEY) of one client query: Unbound 20 DS/NS finds. */
+    /* Sub-queries (server addresses, later DS and DNSKEY) of one client query: Unbound 20 DS/NS
+       finds. */
     LIMIT_QUERY_SUBQUERIES = 32,
     /* Depth of sub-queries below sub-queries: BIND 7, PowerDNS 16, Unbound 4. */
     LIMIT_QUERY_DEPTH = 6,
@@ -47,21 +51,43 @@ enum {
     LIMIT_QUERY_SIGNATURES = 32,
     /* CVE-2023-50868: PowerDNS 600. */
     LIMIT_QUERY_HASHES = 600,
-    /* Time for one client query, ms: BIND and Knot Resolver 10 s, PowerDNS 7 s; stub resolvers give up after
-     * 5 s a try, so past 8 s nobody listens. */
+    /* Time for one client query, ms: BIND and Knot Resolver 10 s, PowerDNS 7 s; stub resolvers give
+     * up after 5 s a try, so past 8 s nobody listens. */
     LIMIT_QUERY_MS = 8000,
     /* Name servers of a delegation that are looked at, and addresses of one of them (NXNSAttack,
      * NRDelegation): BIND 13 and 6, PowerDNS 13, Unbound 20. */
     LIMIT_DELEGATION_SERVERS = 13,
     LIMIT_SERVER_ADDRESSES = 6,
+    /* Tries of one address and of all addresses of one zone before the question has failed; a
+     * sub-query, for which there is often another server, gives up earlier. */
+    LIMIT_ADDRESS_TRIES = 4,
+    LIMIT_ADDRESS_TRIES_CHILD = 2,
+    LIMIT_ZONE_TRIES = 16,
+    /* RFC 9156 section 2.3: MAX_MINIMISE_COUNT and MINIMISE_ONE_LAB. */
+    LIMIT_MINIMISE = 10,
+    LIMIT_MINIMISE_ONE_LABEL = 4,
+    /* Replies that almost match, after which the question is asked over TCP (off-path forgery).
+     * PowerDNS 1; more, because a server's late duplicate answer is no attack. */
+    LIMIT_MISMATCHES = 3,
+    /* Clients that wait for one question, questions and upstream exchanges in flight: on one worker
+     * (DNSBomb, CVE-2024-33655: answers collected for one moment). */
+    LIMIT_WAITERS = 1000,
+    LIMIT_LOOKUPS = 8192,
+    LIMIT_EXCHANGES = 4096,
+    /* Upstream addresses remembered with their round-trip times; a power of two. */
+    LIMIT_SERVERS_KNOWN = 8192,
+    /* Scratch memory of one question in flight: room for the largest message and its parts. */
+    LIMIT_LOOKUP_BYTES = 262144,
+    /* Seconds that a failure is remembered: RFC 9520 section 3.2 says at least 1, at most 300. */
+    LIMIT_FAILURE_S = 5,
 
     /* Trace of one query: events kept always (16 bytes each, a 1 KiB ring), and when armed. */
     LIMIT_TRACE_RING = 64,
     LIMIT_TRACE_EVENTS = 2048,
     LIMIT_TRACE_BYTES = 262144,
 
-    /* Master files. One entry (a record with its parentheses) as text: 65,535 bytes of RDATA as \DDD escapes
-     * take 262,140; more is a mistake or an attack on memory. */
+    /* Master files. One entry (a record with its parentheses) as text: 65,535 bytes of RDATA as
+     * \DDD escapes take 262,140; more is a mistake or an attack on memory. */
     LIMIT_ZONE_ENTRY = 1 << 20,
     LIMIT_ZONE_TOKENS = 1 << 16,
     /* $INCLUDE inside $INCLUDE; a file that includes itself is refused at once. */
@@ -71,16 +97,17 @@ enum {
     /* Findings of a zone check that are kept to be told with their line; more are only counted. */
     LIMIT_FINDINGS = 1 << 16,
 
-    /* Configuration. 64 MiB and four million nodes hold 500,000 zones; the depth is what the schema needs and
-     * some; includes nest as $INCLUDE does. After so many errors nobody reads on. */
+    /* Configuration. 64 MiB and four million nodes hold 500,000 zones; the depth is what the schema
+     * needs and some; includes nest as $INCLUDE does. After so many errors nobody reads on. */
     LIMIT_CONFIG_SIZE = 64 << 20,
     LIMIT_CONFIG_NODES = 4000000,
     LIMIT_CONFIG_DEPTH = 12,
     LIMIT_CONFIG_INCLUDES = 8,
     LIMIT_CONFIG_ERRORS = 200,
 
-    /* Answers that may wait for a TCP client to read them: two of the largest and their length fields;
-     * past that the server stops reading from it (RFC 7766 section 6.2.1.1; slow readers). */
+    /* Answers that may wait for a TCP client to read them: two of the largest and their length
+     * fields; past that the server stops reading from it (RFC 7766 section 6.2.1.1; slow readers).
+     */
     LIMIT_TCP_PENDING = 131080,
 
     /* Control socket: a request is a short line; a reply is the list of zones at most. */

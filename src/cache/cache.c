@@ -61,7 +61,8 @@ static void unlock(struct shard *s)
 
 struct cache *cache_new(size_t max_bytes, unsigned shards, const struct env *env)
 {
-    shards = MAX(shards, 1u);
+    if (shards == 0)
+        shards = max_bytes >= (size_t)16 << 20 ? 64 : 4;
     struct cache *c =
         aligned_alloc(64, sizeof *c + (64 - sizeof *c % 64) + shards * sizeof c->shard[0]);
     if (c == NULL)

@@ -14,6 +14,13 @@
 
 struct cache;
 
+enum {
+    /* Delegations and glue are kept in a class of their own (private use, RFC 6895 section 3.2), apart
+     * from what clients get for the same names: a child's own NS RRset can so never prolong or change
+     * its delegation (ghost domains, CVE-2022-30698), and glue is never an answer. */
+    CACHE_CLASS_CUT = 0xff00,
+};
+
 /* How far data may be trusted (RFC 2181 section 5.4.1): higher replaces lower, lower never replaces
  * higher while that is fresh. */
 enum cache_rank {
@@ -38,7 +45,7 @@ struct cache_entry {
     uint16_t reason; /* FAILURE: enum reason of the culprit */
 };
 
-/* Owns max_bytes at most. NULL when memory is out. */
+/* Owns max_bytes at most. shards 0: as many as suit the size. NULL when memory is out. */
 struct cache *cache_new(size_t max_bytes, unsigned shards, const struct env *env) MUST_USE;
 void cache_free(struct cache *c);
 /* Looks up exactly (name, type, class): an NXDOMAIN entry is found under every type. Expired

@@ -1,216 +1,225 @@
-/* One upstream question: its ID, its time-out, and whether a reply is the reply to it. */
+/* One upstream question and its answer: a random ID (RFC 5452), exact matching, and a time-out that
+ * follows what is known about the server. */
 #include "resolver/machine.h"
 
 #include <stdlib.h>
 
 enum {
-    TCP_TIMEOUT_MS = 3000,
-    /* Replies that almost match before the question moves to TCP, where guessing does not help
-     * (Kaminsky; PowerDNS's spoof-nearmiss-max is 1). */
-    MISMATCHES_MAX = 3,
+    TCP_TIMEOUT_MS = 3000, /* connecting takes a round trip of its own, often two */
+    SLOT_BITS = 16,
 };
-
-struct exchange *exchange_of(struct resolver *r, uint64_t id)
-{
-    uint32_t slot = (uint32_t)(id & 0xffff);
-    struct exchange *x = slot < r->exchange_cap ? r->exchange[slot] : NULL;
-    return x != NULL && x->id == id && id != 0 ? x : NULL;
-}
 
 static struct exchange *exchange_new(struct resolver *r)
 {
-    for (uint32_t i = 0; i < r->exchange_cap; i++) {
-        uint32_t slot = (r->exchange_free + i) % r->exchange_cap;
-        struct exchange *x = r->exchange[slot];
-        if (x != NULL && x->id != 0)
-            continue;
-        if (x == NULL && (x = r->exchange[slot] = calloc(1, sizeof *x)) == NULL)
-            return NULL;
-        r->exchange_free = slot + 1;
-        r->exchange_count++;
-        x->id = ++r->generation << 16 | slot;
-        return x;
-    }
-    return NULL;
-}
-
-void exchange_end(struct resolver *r, struct exchange *x, bool close)
-{
+    if (r->exchange_count == LIMIT_EXCHANGES)
+        return NULL;
+    uint32_t slot = r->exchange_free;
+    while (r->exchange[slot] != NULL)
+        slot = (slot + 1) % LIMIT_EXCHANGES;
+    struct exchange *x = calloc(1, sizeof *x);
     if (x == NULL)
-        return;
+        return NULL;
+    r->exchange[slot] = x;
+    r->exchange_free = (slot + 1) % LIMIT_EXCHANGES;
+    r->exchange_count++;
+    x->id = ++r->generation << SLOT_BITS | slot;
+    list_init(&x->link);
+    return x;
+}
+
+void exchange_free(struct resolver *r, struct exchange *x)
+{
     heap_remove(&r->timers, &x->timer);
-    if (close)
-        effect_push(r, &(struct effect){.kind = EFFECT_CLOSE, .id = x->id});
-    x->lookup->exchange = 0;
-    r->exchange_free = (uint32_t)(x->id & 0xffff);
+    list_remove(&x->link);
+    r->exchange[x->id & ((1u << SLOT_BITS) - 1)] = NULL;
     r->exchange_count--;
-    x->id = 0;
+    free(x);
 }
 
-static struct netaddr outgoing(const struct resolver *r, const struct netaddr *to)
+struct exchange *exchange_of(struct resolver *r, uint64_t id)
 {
-    for (size_t i = 0; i < r->opt->outgoing_count; i++)
-        if (r->opt->outgoing[i].family == to->family)
-            return r->opt->outgoing[i];
-    return (struct netaddr){.family = ADDR_NONE};
+    uint32_t slot = id & ((1u << SLOT_BITS) - 1);
+    struct exchange *x = slot < LIMIT_EXCHANGES ? r->exchange[slot] : NULL;
+    return x != NULL && x->id == id && x->lookup != NULL ? x : NULL;
 }
 
-static void send_failed(struct resolver *r, struct lookup *l, enum reason why, const char *text,
-                        struct now now)
+void exchange_end(struct resolver *r, struct exchange *x)
 {
-    note(l, now, why, &(struct trace_detail){.text = text});
-    lookup_end(r, l, why, RCODE_SERVFAIL, now);
+    x->lookup->exchange = NULL;
+    x->lookup = NULL;
+    heap_remove(&r->timers, &x->timer);
+    list_remove(&x->link);
+    if (x->sent)
+        list_append(&r->closing, &x->link);
+    else
+        exchange_free(r, x);
 }
 
-/* When to give up on a reply: never later than the whole query's deadline. */
-static uint64_t deadline(const struct exchange *x, const struct lookup *l, struct now now)
+static void question_write(struct resolver *r, struct lookup *l, struct exchange *x)
 {
-    return MIN(now.mono_us + (uint64_t)x->timeout_ms * 1000, l->job->budget.deadline_us);
+    struct edns_out o = {.present = x->edns, .udp_size = r->opt->udp_size};
+    x->qid = env_random16(r->env);
+    x->size =
+        encode_query(x->wire, sizeof x->wire, x->qid, 0, l->asked.w, l->asked_type, CLASS_IN, &o);
+    ASSERT(x->size > 0);
 }
 
-void exchange_send(struct resolver *r, struct lookup *l, unsigned address, enum transport transport,
-                   struct now now)
+void exchange_send(struct resolver *r, struct lookup *l, unsigned address, struct now now)
 {
-    const struct cut_address *a = &l->cut.address[address];
-    if (!budget_take(&l->job->budget, BUDGET_PACKETS, 1)) {
-        send_failed(r, l, WHY_BUDGET_SPENT, budget_words(BUDGET_PACKETS), now);
+    struct cut_address *a = &l->cut.address[address];
+    struct server_info s = servers_get(r->servers, &a->addr, r->opt->timeout_ms, now);
+    struct trace_detail d = {.address = a->addr, .zone = l->cut.zone.w};
+    if (!spend(l, BUDGET_PACKETS, 1, now)) {
+        lookup_fail(r, l, "the budget of the question is spent", now);
         return;
     }
     struct exchange *x = exchange_new(r);
     if (x == NULL) {
-        send_failed(r, l, WHY_FAILED, "too many questions under way", now);
+        lookup_fail(r, l, "too many questions are on their way", now);
         return;
     }
-    struct server_info info = servers_get(r->servers, &a->addr, r->opt->timeout_ms, now);
-    bool tcp = transport == TRANSPORT_TCP;
+    minimise(r, l);
     x->lookup = l;
     x->to = a->addr;
-    x->transport = transport;
     x->address = (uint8_t)address;
-    x->mismatches = 0;
-    x->edns = !info.no_edns;
-    x->qid = env_random16(r->env);
+    x->transport = a->tcp ? TRANSPORT_TCP : TRANSPORT_UDP;
+    /* A server that never answered may be one that drops EDNS: the last try goes without. */
+    x->edns = !(a->no_edns || s.no_edns || (!s.known && a->tries + 1 == LIMIT_ADDRESS_TRIES));
+    x->timeout_ms = a->tcp ? MAX(s.timeout_ms, (uint32_t)TCP_TIMEOUT_MS) : s.timeout_ms;
     x->sent_us = now.mono_us;
-    x->timeout_ms = tcp ? TCP_TIMEOUT_MS : info.timeout_ms;
-    struct edns_out o = {.present = x->edns, .udp_size = r->shared.udp_size};
-    x->size =
-        encode_query(x->wire, sizeof x->wire, x->qid, 0, l->asked.w, l->asked_type, CLASS_IN, &o);
-    l->exchange = x->id;
-    l->phase = PHASE_REPLY;
-    if (heap_set(&r->timers, &x->timer, deadline(x, l, now)) != ST_OK) {
-        exchange_end(r, x, false);
-        send_failed(r, l, WHY_FAILED, "too many timers", now);
+    question_write(r, l, x);
+    uint64_t due = now.mono_us + (uint64_t)x->timeout_ms * 1000;
+    if (heap_set(&r->timers, &x->timer, MIN(due, l->job->budget.deadline_us)) != ST_OK) {
+        exchange_free(r, x);
+        lookup_fail(r, l, "out of memory", now);
         return;
     }
-    if (tcp)
+    a->tries++;
+    l->cut.tries++;
+    l->exchange = x;
+    l->phase = PHASE_REPLY;
+    list_append(&r->sending, &x->link);
+    if (a->tcp)
         r->count.upstream_tcp++;
     else
         r->count.upstream_udp++;
-    note(l, now, tcp ? WHY_SEND_TCP : WHY_SEND_UDP,
-         &(struct trace_detail){
-             .address = x->to,
-             .name = l->asked.w,
-             .type = l->asked_type,
-             .zone = l->cut.zone.w,
-             .server = a->server < l->cut.servers ? l->cut.server[a->server].name.w : NULL});
-    effect_push(r, &(struct effect){.kind = EFFECT_SEND,
-                                    .transport = transport,
-                                    .id = x->id,
-                                    .to = x->to,
-                                    .from = outgoing(r, &x->to),
-                                    .data = bytes_of(x->wire, x->size)});
+    d.name = l->asked.w;
+    d.type = l->asked_type;
+    if (is_minimised(l)) {
+        l->minimised++;
+        note(l, now, WHY_MINIMISED, &d);
+    }
+    if (a->server < l->cut.servers)
+        d.server = l->cut.server[a->server].name.w;
+    note(l, now, a->tcp ? WHY_SEND_TCP : WHY_SEND_UDP, &d);
 }
 
 void exchange_expired(struct resolver *r, struct exchange *x, struct now now)
 {
     struct lookup *l = x->lookup;
+    struct trace_detail d = {.address = x->to,
+                             .zone = l->cut.zone.w,
+                             .name = l->asked.w,
+                             .type = l->asked_type,
+                             .value = (uint32_t)((now.mono_us - x->sent_us) / 1000)};
+    note(l, now, WHY_TIMEOUT, &d);
     r->count.upstream_timeouts++;
-    note(l, now, WHY_TIMEOUT,
-         &(struct trace_detail){.address = x->to,
-                                .zone = l->cut.zone.w,
-                                .value = (uint32_t)((now.mono_us - x->sent_us + 500) / 1000)});
     servers_failed(r->servers, &x->to, now);
-    exchange_end(r, x, true);
+    if (x->transport == TRANSPORT_TCP)
+        l->cut.address[x->address].bad = true;
+    exchange_end(r, x);
     l->phase = PHASE_ASK;
     lookup_ready(r, l);
 }
 
-/* RFC 5452 section 9.1: the reply must come from the address asked, with our ID, for our question.
- * Returns what is wrong, or NULL. */
-static const char *mismatch(const struct exchange *x, const struct netaddr *from,
-                            const struct msg *m, const struct lookup *l)
+/* What is wrong with a message for being the reply to x; NULL if it is the reply. */
+static const char *mismatch(const struct exchange *x, const struct netaddr *from, struct bytes wire)
 {
-    if (from != NULL && !netaddr_equal(from, &x->to))
+    struct msg_header h;
+    struct question q;
+    size_t end;
+    if (!netaddr_equal(from, &x->to))
         return "another address";
-    if (m->h.id != x->qid)
+    if (msg_header_read(wire, &h) != ST_OK)
+        return "too short";
+    if ((h.flags & MSG_QR) == 0)
+        return "not a response";
+    if (h.id != x->qid)
         return "another ID";
-    if ((m->h.flags & MSG_QR) == 0)
-        return "a question, not a reply";
-    if (msg_opcode(m->h.flags) != OPCODE_QUERY)
+    if (msg_opcode(h.flags) != OPCODE_QUERY)
         return "another opcode";
-    if (!m->has_question) /* some servers leave it out of an error (RFC 8906) */
-        return (m->h.flags & 15) == RCODE_NOERROR ? "no question" : NULL;
-    if (m->q.type != l->asked_type || m->q.rclass != CLASS_IN ||
-        !name_equal(m->q.name.w, l->asked.w))
+    unsigned rcode = h.flags & 15;
+    if (h.count[SECTION_QUESTION] == 0 && (rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP))
+        return NULL; /* servers that did not get as far as the question (RFC 6891 section 7) */
+    if (h.count[SECTION_QUESTION] != 1 || msg_question_read(wire, &q, &end) != ST_OK)
+        return "no question";
+    if (q.type != x->lookup->asked_type || q.rclass != CLASS_IN ||
+        !name_equal(q.name.w, x->lookup->asked.w))
         return "another question";
     return NULL;
 }
 
-static void mismatched(struct resolver *r, struct exchange *x, const char *what, struct now now)
+/* The message is not the reply. Whoever sent it may be guessing: after some of them the question is
+ * asked where nobody can guess. */
+static void ignore(struct resolver *r, struct exchange *x, const struct netaddr *from,
+                   const char *text, struct now now)
 {
     struct lookup *l = x->lookup;
-    unsigned address = x->address;
+    struct trace_detail d = {.address = *from, .text = text, .zone = l->cut.zone.w};
+    note(l, now, WHY_REPLY_MISMATCH, &d);
     r->count.upstream_mismatch++;
-    note(l, now, WHY_REPLY_MISMATCH, &(struct trace_detail){.address = x->to, .text = what});
-    if (x->transport == TRANSPORT_UDP && ++x->mismatches < MISMATCHES_MAX)
+    if (++x->mismatches < LIMIT_MISMATCHES && x->transport == TRANSPORT_UDP)
         return;
-    bool udp = x->transport == TRANSPORT_UDP;
-    exchange_end(r, x, true);
-    if (udp) {
-        note(l, now, WHY_RETRY, &(struct trace_detail){.text = "over TCP: replies look forged"});
-        exchange_send(r, l, address, TRANSPORT_TCP, now);
-    } else {
-        l->cut.address[address].bad = true;
-        l->phase = PHASE_ASK;
-        lookup_ready(r, l);
-    }
+    struct cut_address *a = &l->cut.address[x->address];
+    a->bad |= a->tcp;
+    a->tcp = true;
+    exchange_end(r, x);
+    l->phase = PHASE_ASK;
+    lookup_ready(r, l);
 }
 
 void resolver_reply(struct resolver *r, uint64_t id, const struct netaddr *from, struct bytes wire,
                     struct now now)
 {
+    r->now = now;
     struct exchange *x = exchange_of(r, id);
-    if (r->effect_n == 0)
-        arena_reset(&r->effect_data);
-    arena_reset(&r->scratch);
     if (x == NULL)
         return;
     struct lookup *l = x->lookup;
-    struct msg m;
-    enum status st = msg_parse(wire, &r->scratch, &m);
-    bool ours = from == NULL || netaddr_equal(from, &x->to);
-    const char *what = st == ST_OK ? mismatch(x, from, &m, l)
-                       : ours && m.h.id == x->qid && (m.h.flags & MSG_QR) != 0 ? NULL
-                                                                               : "unreadable";
-    if (what != NULL) {
-        mismatched(r, x, what, now);
-    } else if (!budget_take(&l->job->budget, BUDGET_BYTES, (uint32_t)wire.n)) {
-        exchange_end(r, x, true);
-        send_failed(r, l, WHY_BUDGET_SPENT, budget_words(BUDGET_BYTES), now);
-    } else if (st != ST_OK && (m.h.flags & MSG_TC) != 0 && x->transport == TRANSPORT_UDP) {
-        reply_truncated(r, x, now); /* cut in the middle of a record */
-    } else if (st != ST_OK) {
-        note(l, now, WHY_REPLY_MALFORMED,
-             &(struct trace_detail){
-                 .address = x->to, .zone = l->cut.zone.w, .text = status_text(st)});
-        l->cut.address[x->address].bad = true;
-        exchange_end(r, x, true);
-        l->phase = PHASE_ASK;
-        lookup_ready(r, l);
+    const char *text = mismatch(x, from, wire);
+    if (!spend(l, BUDGET_BYTES, (uint32_t)wire.n, now)) {
+        lookup_fail(r, l, "the budget of the question is spent", now);
+    } else if (text != NULL) {
+        ignore(r, x, from, text, now);
     } else {
+        struct msg m;
+        arena_reset(&r->scratch);
+        enum status st = msg_parse(wire, &r->scratch, &m);
         servers_answered(r->servers, &x->to, (uint32_t)MIN(now.mono_us - x->sent_us, UINT32_MAX),
                          now);
-        reply_handle(r, x, &m, now);
+        reply_follow(r, l, x, st == ST_OK ? &m : NULL, now);
     }
+    resolver_run(r, now);
+}
+
+void resolver_failed(struct resolver *r, uint64_t id, enum status why, struct now now)
+{
+    r->now = now;
+    struct exchange *x = exchange_of(r, id);
+    if (x == NULL)
+        return;
+    struct lookup *l = x->lookup;
+    struct trace_detail d = {.address = x->to,
+                             .zone = l->cut.zone.w,
+                             .text = why == ST_EREFUSED   ? "it refuses"
+                                     : why == ST_ETIMEOUT ? "no connection in time"
+                                                          : status_text(why)};
+    note(l, now, WHY_UNREACHABLE, &d);
+    if (why != ST_ELIMIT)
+        servers_failed(r->servers, &x->to, now);
+    l->cut.address[x->address].bad = true;
+    exchange_end(r, x);
+    l->phase = PHASE_ASK;
+    lookup_ready(r, l);
     resolver_run(r, now);
 }

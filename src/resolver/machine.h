@@ -1,13 +1,19 @@
 /* The resolver's insides, shared by its files.
  *
- *     client.c    a client's question: access, local answers, the cache, and the answer written
- *     lookup.c    one question on its way: from the cache through zone cuts to its end; in-flight
- * table cut.c       the zone to ask: its servers and their addresses, from the cache or the hints
- *     choose.c    which address to ask next
- *     exchange.c  one upstream question and its answer: IDs, matching, time-outs
- *     reply.c     what a reply says, and which of its records may be believed
- *     servers.c   what is known about addresses: how fast, how faulty
- *     resolver.c  the object, its timers and effects */
+ *     client.c     a client's question: access, the cache, waiting, and the answer written
+ *     local.c      what is answered without asking anybody: CHAOS, special names, types that are
+ * none inflight.c   lookups in flight: equal questions joined, sub-queries, loops among them
+ *     lookup.c     one question on its way: from the cache through zone cuts to its end
+ *     delegation.c the zone to ask: its servers and their addresses, from the cache or the hints
+ *     prime.c      the first zone (RFC 9609)
+ *     choose.c     which address to ask next
+ *     minimise.c   how much of the name to show it (RFC 9156)
+ *     exchange.c   one upstream question and its answer: IDs, matching, time-outs
+ *     classify.c   what a reply says
+ *     bailiwick.c  which of its records may be believed
+ *     follow.c     what a reply leads to
+ *     servers.c    what is known about addresses: how fast, how faulty
+ *     resolver.c   the object, its timers and effects */
 #ifndef BANYAN_RESOLVER_MACHINE_H
 #define BANYAN_RESOLVER_MACHINE_H
 
@@ -17,79 +23,89 @@
 #include "core/budget.h"
 #include "dns/encode.h"
 #include "dns/msg.h"
-#include "dns/rdata.h"
+#include "dns/rr_type.h"
 #include "query/query.h"
 #include "resolver/resolver.h"
 #include "resolver/servers.h"
 
 enum {
-    /* Zone cuts are kept under a type of their own, apart from what a client gets for an NS
-     * question: a child can so never prolong its own delegation (ghost domains, CVE-2022-30698).
-     * From the private-use range of RFC 6895 section 3.1. */
-    TYPE_DELEGATION = 65281,
     /* Addresses looked at for one cut. */
     CUT_ADDRESSES = 2 * LIMIT_DELEGATION_SERVERS,
-    EFFECTS_MAX = 1024,
     WIRE_QUERY_MAX = MSG_HEADER + LIMIT_NAME + 4 + 11 + 64,
+    NO_SERVER = 255,
+    ANSWERS_MAX = 2 * LIMIT_CHAIN + 2, /* a DNAME and a CNAME for each step */
 };
 
 /* --- work for one client question ----------------------------------------------------------------
  */
 
+/* What went wrong last, kept for the EDE of the answer (RFC 8914). */
+struct culprit {
+    uint16_t why; /* enum reason; 0: nothing */
+    uint16_t type, rcode;
+    uint32_t value;
+    struct netaddr address;
+    struct name name, zone;
+    bool has_name, has_zone;
+};
+
 /* Shared by all lookups made for one client question; counted. */
 struct job {
     struct budget budget;
     struct trace trace;
+    struct culprit culprit;
+    struct cache *cache; /* the shared one, or its own when it is cold */
     uint32_t refs;
     uint8_t lookups; /* numbers given out */
     bool cold;
+    bool alone; /* its lookups are not shared with other jobs: cold or armed */
 };
 
 enum waiter_kind { WAIT_CLIENT, WAIT_TASK, WAIT_LOOKUP };
 
-/* Who waits for a lookup: the first member of a client or task, or inside the lookup that waits. */
+/* Who waits for a lookup: the first member of a client, a task or (inside) a lookup. */
 struct waiter {
     struct list link; /* in lookup.waiters */
     enum waiter_kind kind;
-    struct lookup *parent, *child; /* WAIT_LOOKUP: who waits and for whom; child NULL: not in use */
 };
 
+/* A client's question that could not be answered at once. */
 struct client {
-    struct waiter waiter;
+    struct waiter wait;
     struct netaddr from, local;
     enum transport transport;
     uint64_t token;
-    size_t out_cap, wire_n;
-    uint8_t wire[]; /* the query as it came */
-};
-
-struct task {
-    struct waiter waiter;
-    struct resolve_task task; /* its name is not used past the start */
+    size_t out_cap;
+    struct resolve_task task; /* WAIT_TASK; its name is not used past the start */
+    size_t n;
+    uint8_t wire[]; /* the question as it came */
 };
 
 /* --- the zone being asked ------------------------------------------------------------------------
  */
 
-enum names_state { SERVER_NEW, SERVER_ASKED, SERVER_KNOWN };
-
 struct cut_server {
     struct name name;
-    uint8_t state; /* enum names_state: of its addresses */
+    bool has_address;
+    bool hopeless; /* inside the zone and without glue: asking for it would go in a circle */
+    bool asked_a, asked_aaaa; /* a sub-query for its address was made */
 };
 
 struct cut_address {
     struct netaddr addr;
-    uint8_t server; /* index; 255: none */
+    uint8_t server; /* index, or NO_SERVER */
     uint8_t tries;
     bool bad; /* answered uselessly: not asked again for this zone */
+    bool tcp; /* to be asked over TCP only */
+    bool no_edns;
 };
 
 struct cut {
     struct name zone;
     uint8_t labels;
-    bool from_hints;
-    uint8_t servers, addresses;
+    bool from_cache;
+    uint64_t dies_us; /* mono time at which the delegation runs out */
+    uint8_t servers, addresses, tries;
     struct cut_server server[LIMIT_DELEGATION_SERVERS];
     struct cut_address address[CUT_ADDRESSES];
 };
@@ -102,16 +118,17 @@ enum phase {
     PHASE_CUT,   /* find the zone to ask */
     PHASE_ASK,   /* choose a server and send */
     PHASE_REPLY, /* waiting for a reply */
-    PHASE_CHILD, /* waiting for addresses of a server */
+    PHASE_CHILD, /* waiting for a sub-query */
     PHASE_DONE,
 };
 
 struct lookup {
-    struct list link;     /* in resolver.ready while it can run */
+    struct list link;     /* in resolver.ready while it can run, in resolver.done at the end */
     struct list all;      /* in resolver.lookups */
     struct lookup *chain; /* in the in-flight table */
     uint64_t hash;
-    bool in_table, ready;
+    bool in_table, is_ready;
+    struct heap_node deadline;
 
     struct job *job;
     struct name name; /* the question: key of the in-flight table */
@@ -121,25 +138,31 @@ struct lookup {
     enum phase phase;
     const uint8_t *at; /* where aliases have led: name.w or in the arena */
     struct cut cut;
+    uint8_t cut_max;   /* zones with more labels are not considered any more */
     uint8_t shown;     /* labels of `at` that are asked (RFC 9156) */
     uint8_t minimised; /* minimised questions sent */
     bool full;         /* no more minimisation for this zone */
-    bool alias_seen;
+    bool primed;       /* has waited for priming */
+    bool truncating;   /* an address of this cut truncates over TCP too, or the like */
     struct name asked;
     uint16_t asked_type;
-    uint64_t exchange;     /* 0: none */
-    struct waiter wait[2]; /* for children */
+    struct exchange *exchange;
+
+    struct waiter wait; /* as the waiter for its child */
+    struct lookup *child;
+    uint8_t child_server; /* index in the cut, or NO_SERVER: priming */
+    uint16_t child_type;
 
     struct arena arena;
     struct list waiters;
+    uint32_t waiter_count;
 
     /* result */
-    struct rrset answer[2 * LIMIT_CHAIN + 2];
+    struct rrset answer[ANSWERS_MAX];
     uint8_t answers;
-    bool authentic_nx;
     struct rrset soa; /* count 0: none */
     uint16_t rcode;
-    uint16_t why; /* enum reason of the verdict; a failure's culprit */
+    uint16_t why; /* enum reason of the verdict */
 };
 
 /* --- one upstream question
@@ -147,18 +170,47 @@ struct lookup {
 
 struct exchange {
     struct heap_node timer;
-    uint64_t id; /* generation << 16 | slot */
-    struct lookup *lookup;
+    struct list link;      /* in resolver.sending or resolver.closing */
+    uint64_t id;           /* generation << 16 | slot */
+    struct lookup *lookup; /* NULL: over, only its CLOSE is still to be told */
     struct netaddr to;
     enum transport transport;
     uint8_t address; /* index in the cut */
     uint8_t mismatches;
     bool edns;
+    bool sent; /* the driver has taken it */
     uint16_t qid;
     uint64_t sent_us;
     uint32_t timeout_ms;
     size_t size;
     uint8_t wire[WIRE_QUERY_MAX];
+};
+
+/* --- what a reply says ---------------------------------------------------------------------------
+ */
+
+enum reply_kind {
+    KIND_ANSWER,
+    KIND_ALIAS, /* CNAME or DNAME, ending at a name that needs another question */
+    KIND_NXDOMAIN,
+    KIND_NODATA,
+    KIND_REFERRAL,
+    KIND_LAME,
+    KIND_UPWARD,
+    KIND_RCODE, /* an error code */
+    KIND_MALFORMED,
+};
+/* What a reply says about l->asked; sets are in l->arena. */
+struct reading {
+    enum reply_kind kind;
+    unsigned chain; /* alias RRsets */
+    struct rrset alias[ANSWERS_MAX];
+    const uint8_t *end; /* where the aliases lead */
+    struct rrset set;   /* ANSWER */
+    struct rrset soa;   /* NXDOMAIN, NODATA: count 0 if there was none */
+    struct rrset ns;    /* REFERRAL; UPWARD: what it named */
+    bool too_long;      /* the DNAME's target does not fit (RFC 6672 section 2.2) */
+    const char *text;
 };
 
 struct resolver {
@@ -169,86 +221,137 @@ struct resolver {
     struct query_options shared; /* for the pipeline's stages */
     struct resolver_counters count;
     struct servers *servers;
+    struct now now; /* of the last call */
 
-    struct list ready, lookups;
+    struct list ready, lookups, done;
     uint32_t lookup_count, client_count;
     struct lookup **table; /* in flight, by question */
     uint32_t table_mask;
+    struct lookup *spare; /* freed lookups, by chain */
+    uint32_t spare_count;
 
     struct exchange **exchange;
-    uint32_t exchange_cap, exchange_free; /* free: 1 + slot of a likely free one */
+    uint32_t exchange_free; /* where to begin looking for a free slot */
     uint32_t exchange_count;
     uint64_t generation;
-    struct heap timers;
-    uint64_t primed_until_us;
+    struct heap timers, deadlines;
+    struct list sending, closing;
+    uint64_t prime_again_us; /* priming failed: not before this mono time */
 
-    struct effect effect[EFFECTS_MAX];
-    uint32_t effect_head, effect_n;
-    struct arena effect_data;
     struct arena scratch; /* for one call */
+    struct reading reading;
+    bool running;
 
-    struct query query;         /* the client side's pipeline object */
-    const struct lookup *ended; /* what a late answer is written from */
-    uint8_t late[LIMIT_MESSAGE];
+    uint8_t *reply_buf; /* LIMIT_MESSAGE bytes for late answers */
+    struct query query; /* the client side's pipeline object */
 };
 
 /* resolver.c */
-void effect_push(struct resolver *r, const struct effect *e);
 /* Runs everything that is ready. */
 void resolver_run(struct resolver *r, struct now now);
+static inline bool cold_or_armed(const struct resolve_task *t)
+{
+    return t->cold || t->armed;
+}
 
-/* lookup.c */
-struct job *job_new(struct now now, bool cold, bool armed);
+/* inflight.c */
+struct job *job_new(struct resolver *r, struct now now, const struct resolve_task *task);
 void job_drop(struct job *j);
 /* Finds an equal question in flight, or starts one; NULL: no memory or too many. name is copied.
  * The caller adds its waiter. */
 struct lookup *lookup_get(struct resolver *r, struct job *j, const uint8_t *name, uint16_t type,
-                          unsigned depth, bool *ret_joined);
+                          struct lookup *parent, struct now now);
+/* An equal question in flight of this job's kind, or NULL. j may be NULL: for an ordinary client.
+ */
+struct lookup *lookup_find(struct resolver *r, const struct job *j, const uint8_t *name,
+                           uint16_t type);
+void lookup_wait(struct lookup *l, struct waiter *w);
+/* Makes l wait for a sub-query; false if that may not be (limits, loops). */
+bool lookup_child(struct resolver *r, struct lookup *l, const uint8_t *name, uint16_t type,
+                  unsigned server, struct now now);
+void lookup_unwait(struct resolver *r, struct lookup *l);
+void lookup_unlist(struct resolver *r, struct lookup *l);
+void lookup_free(struct resolver *r, struct lookup *l);
 void lookup_ready(struct resolver *r, struct lookup *l);
+
+/* lookup.c */
 void lookup_run(struct resolver *r, struct lookup *l, struct now now);
 void lookup_end(struct resolver *r, struct lookup *l, enum reason why, uint16_t rcode,
-                struct now now);
+                const char *text, struct now now);
+static inline void lookup_fail(struct resolver *r, struct lookup *l, const char *text,
+                               struct now now)
+{
+    lookup_end(r, l, WHY_FAILED, RCODE_SERVFAIL, text, now);
+}
 /* Goes on with the name an alias leads to; copies it. */
 void lookup_alias(struct resolver *r, struct lookup *l, const uint8_t *target, struct now now);
+/* Follows a DNAME whose RRset stands in the answer already. */
+void lookup_dname(struct resolver *r, struct lookup *l, const struct rrset *dname, struct now now);
 /* Appends to the answer; set is borrowed and must live in the lookup's arena. */
-bool lookup_answer(struct lookup *l, const struct rrset *set);
-void lookup_free(struct resolver *r, struct lookup *l);
+void lookup_answer(struct lookup *l, const struct rrset *set);
 void note(struct lookup *l, struct now now, enum reason why, const struct trace_detail *d);
+/* Takes from the budget, noting when it is spent. */
+bool spend(struct lookup *l, enum budget_item item, uint32_t amount, struct now now);
 
-/* cut.c */
+/* delegation.c */
 void cut_find(struct resolver *r, struct lookup *l, struct now now);
-/* The cut that a referral names; false if it has no usable server. */
-bool cut_referral(struct resolver *r, struct lookup *l, const struct msg *m, const struct rrset *ns,
-                  struct now now);
+void cut_begin(struct cut *c, const uint8_t *zone, uint64_t dies_us);
+/* The cut that a referral names; false if it has no usable server. glue: may be cached and used. */
+bool cut_usable(const struct cut *c);
+void cut_servers(struct resolver *r, struct cut *c, const struct rrset *ns);
 /* Adds addresses of the cut's server k from an RRset. */
 void cut_add(struct resolver *r, struct cut *c, unsigned k, const struct rrset *set);
+void cut_addresses_cached(struct resolver *r, struct lookup *l, struct now now);
+bool address_usable(const struct resolver *r, const struct netaddr *a);
+
+/* prime.c */
+void prime_cut(struct resolver *r, struct lookup *l, struct now now);
+void prime_store(struct resolver *r, struct lookup *l, const struct msg *m, struct now now);
 
 /* choose.c */
 void choose(struct resolver *r, struct lookup *l, struct now now);
-/* The next longer part of the name will be asked. */
-void minimise_next(struct lookup *l);
+
+/* minimise.c: sets l->asked and l->asked_type */
+void minimise(const struct resolver *r, struct lookup *l);
+/* The minimised question got an answer that shows no cut: one step more. */
+static inline bool is_minimised(const struct lookup *l)
+{
+    return l->asked_type != l->type || !name_equal(l->asked.w, l->at);
+}
 
 /* exchange.c */
-void exchange_send(struct resolver *r, struct lookup *l, unsigned address, enum transport transport,
-                   struct now now);
-void exchange_end(struct resolver *r, struct exchange *x, bool close);
+void exchange_send(struct resolver *r, struct lookup *l, unsigned address, struct now now);
+void exchange_end(struct resolver *r, struct exchange *x);
 struct exchange *exchange_of(struct resolver *r, uint64_t id);
 void exchange_expired(struct resolver *r, struct exchange *x, struct now now);
+void exchange_free(struct resolver *r, struct exchange *x);
 
-/* reply.c */
-void reply_handle(struct resolver *r, struct exchange *x, const struct msg *m, struct now now);
-/* Asks the same server again over TCP. */
-void reply_truncated(struct resolver *r, struct exchange *x, struct now now);
+/* bailiwick.c */
+struct bailiwick {
+    const uint8_t *zone;    /* the zone whose server was asked */
+    const uint8_t *name;    /* the name the section is about: asked, or where aliases led */
+    const struct rrset *ns; /* of the referral whose glue is wanted, or NULL */
+};
+bool bailiwick_allows(const struct bailiwick *b, unsigned section, const uint8_t *owner,
+                      uint16_t type);
 
-/* client.c: both end the waiter's life. */
-void client_answer(struct resolver *r, struct client *c, const struct lookup *l, struct now now);
-void task_answer(struct resolver *r, struct task *t, struct lookup *l);
-extern const struct role resolver_role, resolver_late_role;
+/* classify.c */
+void classify(struct lookup *l, const struct msg *m, struct reading *ret);
+/* The CNAME that a DNAME makes for a name (RFC 6672 section 3.1); ST_ENAME: too long. */
+enum status dname_cname(struct arena *a, const struct rrset *dname, const uint8_t *name,
+                        struct rrset *ret);
 
-static inline bool resolver_allows(const struct resolver *r, const struct netaddr *a)
-{
-    return (a->family == ADDR_V4 ? r->opt->ipv4 : r->opt->ipv6) &&
-           (r->opt->query_loopback || !netaddr_is_loopback(a));
-}
+/* follow.c */
+void reply_follow(struct resolver *r, struct lookup *l, struct exchange *x, struct msg *m,
+                  struct now now);
+
+/* local.c */
+enum stage_result local_stage(struct query *q);
+
+/* client.c */
+extern const struct role resolver_role;
+/* Writes the answer for one who waited; returns its size, 0 for none. */
+size_t client_answer(struct resolver *r, struct client *c, struct lookup *l, struct now now);
+void client_free(struct resolver *r, struct client *c);
 
 #endif

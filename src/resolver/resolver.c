@@ -1,26 +1,13 @@
-/* The resolver as an object: made, driven, drained. */
+/* The resolver as an object: its options, its timers, and what it wants done. */
 #include "resolver/machine.h"
 
 #include <stdlib.h>
 
-enum {
-    TABLE_SIZE = 4096,
-    SERVERS_SIZE = 8192,
-    EXCHANGES_MAX = 16384,
-    EFFECT_BYTES_MAX = 32 << 20,
-    SCRATCH_MAX = 1 << 20,
-    RUN_STEPS = 100000,
-};
+enum { TABLE_SIZE = 4096, TURNS_MAX = 1 << 20 };
 
 void resolver_options_default(struct resolver_options *opt)
 {
-    static const struct netprefix loopback[] = {
-        {{.family = ADDR_V4, .a = {127}}, 8},
-        {{.family = ADDR_V6, .a = {[15] = 1}}, 128},
-    };
-    *opt = (struct resolver_options){.allow = loopback,
-                                     .allow_count = ARRAY_LEN(loopback),
-                                     .upstream_port = 53,
+    *opt = (struct resolver_options){.upstream_port = 53,
                                      .udp_size = LIMIT_EDNS_UDP,
                                      .ipv4 = true,
                                      .ipv6 = true,
@@ -29,7 +16,18 @@ void resolver_options_default(struct resolver_options *opt)
                                      .ttl_max_s = 86400,
                                      .negative_ttl_max_s = 3600,
                                      .timeout_ms = 376,
-                                     .max_clients = 4096};
+                                     .max_clients = 10000};
+}
+
+void resolver_swap(struct resolver *r, const struct resolver_options *opt)
+{
+    r->opt = opt;
+    r->shared.udp_size = MAX(opt->udp_size, (uint16_t)LIMIT_UDP_PLAIN);
+    r->shared.recursion = true;
+    r->shared.cookies = true;
+    r->shared.keepalive_ms = 10000;
+    r->shared.nsid =
+        opt->identity != NULL ? bytes_str(opt->identity) : (struct bytes){.p = NULL, .n = 0};
 }
 
 struct resolver *resolver_new(const struct resolver_options *opt, struct cache *cache,
@@ -41,93 +39,59 @@ struct resolver *resolver_new(const struct resolver_options *opt, struct cache *
     r->cache = cache;
     r->env = env;
     env->random(env->ctx, &r->key, sizeof r->key);
+    env->random(env->ctx, &r->shared.key, sizeof r->shared.key);
     list_init(&r->ready);
     list_init(&r->lookups);
-    arena_init(&r->effect_data, 8192, EFFECT_BYTES_MAX);
-    arena_init(&r->scratch, 16384, SCRATCH_MAX);
-    heap_init(&r->timers, EXCHANGES_MAX);
+    list_init(&r->done);
+    list_init(&r->sending);
+    list_init(&r->closing);
+    heap_init(&r->timers, LIMIT_EXCHANGES);
+    heap_init(&r->deadlines, LIMIT_LOOKUPS);
+    arena_init(&r->scratch, 16384, 2 * LIMIT_LOOKUP_BYTES);
+    r->servers = servers_new(LIMIT_SERVERS_KNOWN, &r->key);
     r->table = calloc(TABLE_SIZE, sizeof(struct lookup *));
     r->table_mask = TABLE_SIZE - 1;
-    r->exchange = calloc(EXCHANGES_MAX, sizeof(struct exchange *));
-    r->exchange_cap = EXCHANGES_MAX;
-    r->servers = servers_new(SERVERS_SIZE, &r->key);
-    if (r->table == NULL || r->exchange == NULL || r->servers == NULL) {
+    r->exchange = calloc(LIMIT_EXCHANGES, sizeof(struct exchange *));
+    r->reply_buf = malloc(LIMIT_MESSAGE);
+    resolver_swap(r, opt);
+    if (r->servers == NULL || r->table == NULL || r->exchange == NULL || r->reply_buf == NULL) {
         resolver_free(r);
         return NULL;
     }
-    resolver_swap(r, opt);
-    env->random(env->ctx, &r->shared.key, sizeof r->shared.key);
     return r;
-}
-
-void resolver_swap(struct resolver *r, const struct resolver_options *opt)
-{
-    r->opt = opt;
-    r->shared.udp_size = MAX(opt->udp_size, LIMIT_UDP_PLAIN);
-    r->shared.recursion = true;
-    r->shared.cookies = true;
-    r->shared.nsid = opt->identity ? bytes_str(opt->identity) : (struct bytes){NULL, 0};
 }
 
 void resolver_free(struct resolver *r)
 {
     if (r == NULL)
         return;
-    while (!list_empty(&r->lookups)) {
-        struct lookup *l = CONTAINER_OF(r->lookups.next, struct lookup, all);
-        LIST_FOR_SAFE(it, next, &l->waiters)
-        {
-            struct waiter *w = CONTAINER_OF(it, struct waiter, link);
-            list_remove(&w->link);
-            if (w->kind != WAIT_LOOKUP)
-                free(w);
-        }
+    LIST_FOR_SAFE(it, next, &r->lookups)
+    {
+        struct lookup *l = CONTAINER_OF(it, struct lookup, all);
+        LIST_FOR_SAFE(w, wn, &l->waiters)
+        if (CONTAINER_OF(w, struct waiter, link)->kind != WAIT_LOOKUP)
+            client_free(r, CONTAINER_OF(w, struct client, wait.link));
+        list_init(&l->waiters);
+        l->child = NULL;
+        l->exchange = NULL;
         lookup_free(r, l);
     }
-    for (uint32_t i = 0; r->exchange != NULL && i < r->exchange_cap; i++)
+    for (uint32_t i = 0; r->exchange != NULL && i < LIMIT_EXCHANGES; i++)
         free(r->exchange[i]);
+    while (r->spare != NULL) {
+        struct lookup *l = r->spare;
+        r->spare = l->chain;
+        arena_free(&l->arena);
+        free(l);
+    }
     heap_free(&r->timers);
-    arena_free(&r->effect_data);
+    heap_free(&r->deadlines);
     arena_free(&r->scratch);
     servers_free(r->servers);
-    free(r->exchange);
     free(r->table);
+    free(r->exchange);
+    free(r->reply_buf);
     free(r);
-}
-
-void effect_push(struct resolver *r, const struct effect *e)
-{
-    if (r->effect_n == EFFECTS_MAX)
-        return; /* a driver that never drains: its loss */
-    r->effect[(r->effect_head + r->effect_n++) % EFFECTS_MAX] = *e;
-}
-
-bool resolver_effect(struct resolver *r, struct effect *ret)
-{
-    if (r->effect_n == 0)
-        return false;
-    *ret = r->effect[r->effect_head];
-    r->effect_head = (r->effect_head + 1) % EFFECTS_MAX;
-    r->effect_n--;
-    return true;
-}
-
-/* The bytes of effects live until the next call that finds all of them drained. */
-static void call_begin(struct resolver *r)
-{
-    if (r->effect_n == 0)
-        arena_reset(&r->effect_data);
-    arena_reset(&r->scratch);
-}
-
-void resolver_run(struct resolver *r, struct now now)
-{
-    for (int i = 0; i < RUN_STEPS && !list_empty(&r->ready); i++) {
-        struct lookup *l = CONTAINER_OF(r->ready.next, struct lookup, link);
-        list_remove(&l->link);
-        l->ready = false;
-        lookup_run(r, l, now);
-    }
 }
 
 static enum outcome handle(void *ctx, struct request *rq, size_t *ret_n)
@@ -140,48 +104,118 @@ struct service resolver_service(struct resolver *r)
     return (struct service){r, handle};
 }
 
-enum outcome resolver_request(struct resolver *r, struct request *rq, size_t *ret_n)
+const struct resolver_counters *resolver_counters(const struct resolver *r)
 {
-    call_begin(r);
-    r->count.queries++;
-    query_begin(&r->query, rq, &r->shared, r->env, r);
-    enum outcome o = query_run(&r->query, &resolver_role, ret_n);
-    resolver_run(r, rq->now);
-    return o;
+    return &r->count;
+}
+
+/* Answers the tasks of ended lookups; clients are answered one by one as their effects are taken.
+ */
+static bool tasks_answer(struct resolver *r, struct now now)
+{
+    LIST_FOR_SAFE(it, next, &r->done)
+    {
+        struct lookup *l = CONTAINER_OF(it, struct lookup, link);
+        LIST_FOR_SAFE(w, wn, &l->waiters)
+        {
+            struct client *c = CONTAINER_OF(w, struct client, wait.link);
+            if (c->wait.kind != WAIT_TASK)
+                continue;
+            size_t n = client_answer(r, c, l, now);
+            struct resolve_task task = c->task;
+            client_free(r, c);
+            task.done(task.ctx, bytes_of(r->reply_buf, n), &l->job->trace);
+            return true; /* the callback may have changed the lists */
+        }
+        if (list_empty(&l->waiters))
+            lookup_free(r, l);
+    }
+    return false;
+}
+
+void resolver_run(struct resolver *r, struct now now)
+{
+    if (r->running)
+        return;
+    r->running = true;
+    for (int i = 0; i < TURNS_MAX; i++) {
+        if (list_empty(&r->ready)) {
+            if (tasks_answer(r, now))
+                continue;
+            break;
+        }
+        struct lookup *l = CONTAINER_OF(r->ready.next, struct lookup, link);
+        list_remove(&l->link);
+        l->is_ready = false;
+        lookup_run(r, l, now);
+    }
+    r->running = false;
 }
 
 void resolver_tick(struct resolver *r, struct now now)
 {
-    call_begin(r);
+    r->now = now;
     for (struct heap_node *n; (n = heap_top(&r->timers)) != NULL && n->key <= now.mono_us;)
         exchange_expired(r, CONTAINER_OF(n, struct exchange, timer), now);
+    for (struct heap_node *n; (n = heap_top(&r->deadlines)) != NULL && n->key <= now.mono_us;) {
+        struct lookup *l = CONTAINER_OF(n, struct lookup, deadline);
+        struct trace_detail d = {.value = LIMIT_QUERY_MS, .zone = l->cut.zone.w};
+        note(l, now, WHY_DEADLINE, &d);
+        lookup_fail(r, l, "it took too long", now);
+    }
     resolver_run(r, now);
 }
 
 uint64_t resolver_deadline(const struct resolver *r)
 {
-    const struct heap_node *n = heap_top(&r->timers);
-    return n != NULL ? n->key : UINT64_MAX;
+    const struct heap_node *a = heap_top(&r->timers), *b = heap_top(&r->deadlines);
+    return MIN(a != NULL ? a->key : UINT64_MAX, b != NULL ? b->key : UINT64_MAX);
 }
 
-void resolver_failed(struct resolver *r, uint64_t id, enum status why, struct now now)
+static void effect_send(struct resolver *r, struct exchange *x, struct effect *ret)
 {
-    struct exchange *x = exchange_of(r, id);
-    call_begin(r);
-    if (x == NULL)
-        return;
-    struct lookup *l = x->lookup;
-    note(l, now, WHY_UNREACHABLE,
-         &(struct trace_detail){.address = x->to, .zone = l->cut.zone.w, .text = status_text(why)});
-    servers_failed(r->servers, &x->to, now);
-    l->cut.address[x->address].bad = true;
-    exchange_end(r, x, false);
-    l->phase = PHASE_ASK;
-    lookup_ready(r, l);
-    resolver_run(r, now);
+    *ret = (struct effect){.kind = EFFECT_SEND,
+                           .transport = x->transport,
+                           .id = x->id,
+                           .to = x->to,
+                           .data = bytes_of(x->wire, x->size)};
+    for (size_t i = 0; i < r->opt->outgoing_count; i++)
+        if (r->opt->outgoing[i].family == x->to.family)
+            ret->from = r->opt->outgoing[i];
+    x->sent = true;
+    list_remove(&x->link);
 }
 
-const struct resolver_counters *resolver_counters(const struct resolver *r)
+static void effect_answer(struct resolver *r, struct client *c, struct lookup *l,
+                          struct effect *ret)
 {
-    return &r->count;
+    size_t n = client_answer(r, c, l, r->now);
+    *ret = (struct effect){.kind = n > 0 ? EFFECT_ANSWER : EFFECT_FORGET,
+                           .transport = c->transport,
+                           .id = c->token,
+                           .to = c->from,
+                           .from = c->local,
+                           .data = bytes_of(r->reply_buf, n)};
+    client_free(r, c);
+    if (list_empty(&l->waiters))
+        lookup_free(r, l);
+}
+
+bool resolver_effect(struct resolver *r, struct effect *ret)
+{
+    if (!list_empty(&r->closing)) {
+        struct exchange *x = CONTAINER_OF(r->closing.next, struct exchange, link);
+        *ret = (struct effect){.kind = EFFECT_CLOSE, .transport = x->transport, .id = x->id};
+        exchange_free(r, x);
+        return true;
+    }
+    if (!list_empty(&r->sending)) {
+        effect_send(r, CONTAINER_OF(r->sending.next, struct exchange, link), ret);
+        return true;
+    }
+    if (list_empty(&r->done))
+        return false;
+    struct lookup *l = CONTAINER_OF(r->done.next, struct lookup, link);
+    effect_answer(r, CONTAINER_OF(l->waiters.next, struct client, wait.link), l, ret);
+    return true;
 }

@@ -1,0 +1,168 @@
+/* What a reply says: an answer, an alias, a denial (RFC 2308 section 2), a referral, or that this
+ * server is of no use for the zone. Works only on records that bailiwick.c lets through. */
+#include "resolver/machine.h"
+
+enum status dname_cname(struct arena *a, const struct rrset *dname, const uint8_t *name,
+                        struct rrset *ret)
+{
+    struct name target;
+    TRY(name_replace_suffix(name, name_labels(dname->owner), dname->rdata + 2, &target));
+    size_t n = name_len(target.w);
+    uint8_t *rd = arena_alloc_bytes(a, 2 + n);
+    const uint8_t *owner = arena_dup(a, name, name_len(name));
+    if (rd == NULL || owner == NULL)
+        return ST_ENOMEM;
+    put_be16(rd, (uint16_t)n);
+    memcpy(rd + 2, target.w, n);
+    *ret = (struct rrset){.owner = owner,
+                          .type = RR_CNAME,
+                          .rclass = CLASS_IN,
+                          .ttl = dname->ttl, /* RFC 6672 section 3.1 */
+                          .count = 1,
+                          .rdata_size = (uint32_t)(2 + n),
+                          .rdata = rd};
+    return ST_OK;
+}
+
+/* The first record of a type in a section that may be believed; its owner goes to *ret. */
+static bool find(const struct msg *m, const struct bailiwick *b, unsigned section, uint16_t type,
+                 struct name *ret)
+{
+    for (unsigned i = 0; i < m->rr_count; i++)
+        if (m->rr[i].section == section && m->rr[i].type == type && m->rr[i].rclass == CLASS_IN &&
+            msg_owner(m, &m->rr[i], ret) == ST_OK && bailiwick_allows(b, section, ret->w, type))
+            return true;
+    return false;
+}
+
+static bool recursive_only(const struct msg *m)
+{
+    return (m->h.flags & (MSG_AA | MSG_RA)) == MSG_RA;
+}
+
+/* Takes one alias of the name: true if there was one. */
+static bool alias(struct lookup *l, const struct msg *m, struct bailiwick *b, struct reading *ret)
+{
+    struct rrset *set = &ret->alias[ret->chain];
+    struct name owner;
+    if (find(m, b, SECTION_ANSWER, RR_DNAME, &owner) && !name_equal(owner.w, b->name)) {
+        if (msg_rrset(m, &l->arena, SECTION_ANSWER, owner.w, RR_DNAME, set) != ST_OK ||
+            set->count != 1)
+            return false;
+        switch (dname_cname(&l->arena, set, b->name, set + 1)) {
+        case ST_OK:
+            ret->chain += 2;
+            b->name = set[1].rdata + 2;
+            return true;
+        case ST_ENAME:
+            ret->too_long = true;
+            ret->chain++;
+            return false;
+        default:
+            return false;
+        }
+    }
+    if (l->asked_type == RR_CNAME ||
+        msg_rrset(m, &l->arena, SECTION_ANSWER, b->name, RR_CNAME, set) != ST_OK || set->count != 1)
+        return false;
+    ret->chain++;
+    b->name = set->rdata + 2;
+    return true;
+}
+
+static enum reply_kind malformed(struct reading *ret, const char *text)
+{
+    ret->text = text;
+    return KIND_MALFORMED;
+}
+
+/* NS records of the authority section: a referral downwards, or a sign of lameness. */
+static enum reply_kind authority(struct lookup *l, const struct msg *m, const struct bailiwick *b,
+                                 struct reading *ret)
+{
+    struct name owner;
+    bool aa = (m->h.flags & MSG_AA) != 0;
+    if (find(m, b, SECTION_AUTHORITY, RR_NS, &owner)) {
+        /* A server that does not know DS refers to the child instead (RFC 4035 section 3.1.4.1). */
+        if (l->asked_type == RR_DS && name_equal(owner.w, b->name))
+            return KIND_NODATA;
+        if (msg_rrset(m, &l->arena, SECTION_AUTHORITY, owner.w, RR_NS, &ret->ns) != ST_OK)
+            return malformed(ret, "NS records that cannot be read");
+        return KIND_REFERRAL;
+    }
+    for (unsigned i = 0; i < m->rr_count; i++) {
+        if (m->rr[i].section != SECTION_AUTHORITY || m->rr[i].type != RR_NS ||
+            msg_owner(m, &m->rr[i], &owner) != ST_OK)
+            continue;
+        if (name_equal(owner.w, b->zone))
+            return aa ? KIND_NODATA : KIND_LAME;
+        ret->ns.owner = arena_dup(&l->arena, owner.w, name_len(owner.w));
+        return name_in(b->zone, owner.w) && ret->ns.owner != NULL ? KIND_UPWARD : KIND_LAME;
+    }
+    return aa ? KIND_NODATA : KIND_LAME;
+}
+
+/* No data for the last name of the chain. */
+static enum reply_kind negative(struct lookup *l, const struct msg *m, const struct bailiwick *b,
+                                unsigned rcode, struct reading *ret)
+{
+    struct name owner;
+    bool soa = find(m, b, SECTION_AUTHORITY, RR_SOA, &owner);
+    if (ret->chain > 0 && (ret->too_long || !name_in(b->name, b->zone) || !soa))
+        return KIND_ALIAS;
+    if (recursive_only(m))
+        return KIND_LAME;
+    if (soa && (msg_rrset(m, &l->arena, SECTION_AUTHORITY, owner.w, RR_SOA, &ret->soa) != ST_OK ||
+                ret->soa.count != 1))
+        return malformed(ret, "an SOA record that cannot be read");
+    if (rcode == RCODE_NXDOMAIN)
+        return KIND_NXDOMAIN;
+    return soa ? KIND_NODATA : authority(l, m, b, ret);
+}
+
+static enum reply_kind reading(struct lookup *l, const struct msg *m, struct reading *ret)
+{
+    static const char *const codes[16] = {"no error", "FORMERR",  "SERVFAIL", "NXDOMAIN",
+                                          "NOTIMP",   "REFUSED",  "YXDOMAIN", "YXRRSET",
+                                          "NXRRSET",  "NOTAUTH",  "NOTZONE",  "RCODE 11",
+                                          "RCODE 12", "RCODE 13", "RCODE 14", "RCODE 15"};
+    struct bailiwick b = {.zone = l->cut.zone.w, .name = l->asked.w};
+    unsigned rcode = msg_rcode(m);
+    ret->text = rcode < 16 ? codes[rcode] : "an extended error code";
+    if (rcode != RCODE_NOERROR && rcode != RCODE_NXDOMAIN && rcode != RCODE_YXDOMAIN)
+        return KIND_RCODE;
+    for (unsigned i = 0; i < LIMIT_CHAIN && bailiwick_allows(&b, SECTION_ANSWER, b.name, 0); i++) {
+        enum status st = msg_rrset(m, &l->arena, SECTION_ANSWER, b.name, l->asked_type, &ret->set);
+        if (st == ST_OK) {
+            if (recursive_only(m))
+                return KIND_LAME;
+            /* Old servers put a referral into the answer section when asked for NS. */
+            if (l->asked_type == RR_NS && (m->h.flags & MSG_AA) == 0 &&
+                !name_equal(b.name, b.zone) && ret->chain == 0) {
+                ret->ns = ret->set;
+                return KIND_REFERRAL;
+            }
+            return KIND_ANSWER;
+        }
+        if (st != ST_ENOTFOUND)
+            return malformed(ret, st == ST_ELIMIT ? "too many records" : status_text(st));
+        if (!alias(l, m, &b, ret))
+            break;
+        ret->end = b.name;
+    }
+    if (rcode == RCODE_YXDOMAIN && !ret->too_long)
+        return KIND_RCODE;
+    if (ret->chain > 0 && recursive_only(m))
+        return KIND_LAME;
+    return negative(l, m, &b, rcode, ret);
+}
+
+void classify(struct lookup *l, const struct msg *m, struct reading *ret)
+{
+    ret->chain = 0;
+    ret->end = l->asked.w;
+    ret->soa.count = ret->set.count = ret->ns.count = 0;
+    ret->ns.owner = NULL;
+    ret->too_long = false;
+    ret->kind = reading(l, m, ret);
+}

@@ -1,0 +1,271 @@
+/* What a reply leads to: an answer kept and given, the next zone down, another server, or the same
+ * again over TCP or without EDNS. */
+#include "resolver/machine.h"
+
+static uint32_t ttl_clamp(const struct resolver *r, uint32_t ttl)
+{
+    return MIN(MAX(ttl, r->opt->ttl_min_s), r->opt->ttl_max_s);
+}
+
+static void store(struct resolver *r, struct lookup *l, struct rrset *set, bool aa, struct now now)
+{
+    set->ttl = ttl_clamp(r, set->ttl);
+    cache_put(l->job->cache, set, aa ? RANK_ANSWER : RANK_NONAUTH_ANSWER, now);
+    struct trace_detail d = {.name = set->owner, .type = set->type, .value = set->ttl};
+    note(l, now, WHY_CACHE_STORE, &d);
+}
+
+/* Keeps the aliases and goes to the name where they lead; false if the lookup is over. */
+static bool follow_aliases(struct resolver *r, struct lookup *l, struct reading *rd, bool aa,
+                           struct now now)
+{
+    for (unsigned i = 0; i < rd->chain; i++) {
+        struct rrset *s = &rd->alias[i];
+        if (s->type == RR_DNAME) {
+            store(r, l, s, aa, now);
+            lookup_answer(l, s);
+            lookup_dname(r, l, s, now);
+            i++; /* the CNAME behind it is made from it, and not kept */
+        } else {
+            store(r, l, s, aa, now);
+            lookup_answer(l, s);
+            lookup_alias(r, l, s->rdata + 2, now);
+        }
+        if (l->phase == PHASE_DONE)
+            return false;
+    }
+    return true;
+}
+
+static void found(struct resolver *r, struct lookup *l, const struct msg *m, struct reading *rd,
+                  struct now now)
+{
+    bool aa = (m->h.flags & MSG_AA) != 0;
+    if (!follow_aliases(r, l, rd, aa, now))
+        return;
+    store(r, l, &rd->set, aa, now);
+    if (l->asked_type == RR_NS && name_is_root(l->at) && name_is_root(l->cut.zone.w))
+        prime_store(r, l, m, now);
+    lookup_answer(l, &rd->set);
+    lookup_end(r, l, WHY_ANSWERED, RCODE_NOERROR, "from the zone's server", now);
+}
+
+/* RFC 2308 section 5: kept for the smaller of the SOA's TTL and its MINIMUM; without an SOA not at
+ * all. */
+static void denied(struct resolver *r, struct lookup *l, struct reading *rd, bool aa,
+                   struct now now)
+{
+    bool nx = rd->kind == KIND_NXDOMAIN;
+    if (!follow_aliases(r, l, rd, aa, now))
+        return;
+    if (rd->soa.count == 1) {
+        struct rrset *soa = &rd->soa;
+        uint32_t minimum = get_be32(soa->rdata + soa->rdata_size - 4);
+        soa->ttl = MIN(MIN(soa->ttl, minimum), MIN(r->opt->negative_ttl_max_s, r->opt->ttl_max_s));
+        cache_put_negative(l->job->cache, nx ? CACHE_NXDOMAIN : CACHE_NODATA, l->at, l->type,
+                           CLASS_IN, soa->ttl, soa, 0, now);
+        l->soa = *soa;
+    }
+    if (nx)
+        lookup_end(r, l, WHY_ANSWERED_NXDOMAIN, RCODE_NXDOMAIN, NULL, now);
+    else
+        lookup_end(r, l, WHY_ANSWERED_NODATA, RCODE_NOERROR, NULL, now);
+}
+
+/* Keeps a referral and makes it the zone to ask. */
+static void refer(struct resolver *r, struct lookup *l, const struct msg *m, struct rrset *ns,
+                  struct now now)
+{
+    static const uint16_t types[] = {RR_A, RR_AAAA};
+    struct cut *c = &l->cut;
+    struct cache *cache = l->job->cache;
+    struct name parent = c->zone;
+    struct bailiwick b = {.zone = parent.w, .name = ns->owner, .ns = ns};
+    /* Not longer than the delegation above it: see delegation.c. */
+    uint64_t left_s = c->dies_us > now.mono_us ? (c->dies_us - now.mono_us) / 1000000 : 0;
+    ns->ttl = (uint32_t)MIN(MIN(ns->ttl, r->opt->ttl_max_s), left_s);
+    ns->rclass = CACHE_CLASS_CUT;
+    cache_put(cache, ns, RANK_REFERRAL, now);
+    cut_begin(c, ns->owner, MIN(c->dies_us, now.mono_us + (uint64_t)ns->ttl * 1000000));
+    cut_servers(r, c, ns);
+    for (unsigned k = 0; k < c->servers; k++)
+        for (unsigned t = 0; t < 2; t++) {
+            struct rrset set;
+            const uint8_t *name = c->server[k].name.w;
+            if (!bailiwick_allows(&b, SECTION_ADDITIONAL, name, types[t]) ||
+                msg_rrset(m, &l->arena, SECTION_ADDITIONAL, name, types[t], &set) != ST_OK)
+                continue;
+            cut_add(r, c, k, &set);
+            set.ttl = MIN(set.ttl, ns->ttl);
+            set.rclass = CACHE_CLASS_CUT;
+            cache_put(cache, &set, RANK_GLUE, now);
+        }
+    cut_addresses_cached(r, l, now);
+    l->full = false;
+    l->shown = 0;
+    l->phase = PHASE_ASK;
+}
+
+/* A step further down the name inside the same zone (RFC 9156 section 2.3). */
+static void show_more(struct lookup *l)
+{
+    unsigned n = name_labels(l->at), left = n > l->shown ? n - l->shown : 1, step = 1;
+    if (l->minimised > LIMIT_MINIMISE_ONE_LABEL && l->minimised < LIMIT_MINIMISE)
+        step = (left + LIMIT_MINIMISE - l->minimised - 1u) / (LIMIT_MINIMISE - l->minimised);
+    l->shown = (uint8_t)(l->shown + MAX(step, 1u));
+    l->cut.tries = 0;
+    for (unsigned i = 0; i < l->cut.addresses; i++)
+        l->cut.address[i].tries = 0;
+}
+
+/* The minimised question brought an error: maybe only because it was minimised. */
+static void show_all(struct lookup *l, struct now now)
+{
+    struct trace_detail d = {.text = "asking for the whole name", .zone = l->cut.zone.w};
+    l->full = true;
+    note(l, now, WHY_RETRY, &d);
+}
+
+static enum reason reason_of(const struct reading *rd)
+{
+    switch (rd->kind) {
+    case KIND_ANSWER:
+        return WHY_REPLY_ANSWER;
+    case KIND_ALIAS:
+        return WHY_REPLY_CNAME;
+    case KIND_NXDOMAIN:
+        return WHY_REPLY_NXDOMAIN;
+    case KIND_NODATA:
+        return WHY_REPLY_NODATA;
+    case KIND_REFERRAL:
+        return WHY_REPLY_REFERRAL;
+    case KIND_LAME:
+        return WHY_REPLY_LAME;
+    case KIND_UPWARD:
+        return WHY_REPLY_UPWARD;
+    case KIND_RCODE:
+        return WHY_REPLY_RCODE;
+    case KIND_MALFORMED:
+        break;
+    }
+    return WHY_REPLY_MALFORMED;
+}
+
+static void note_reply(struct lookup *l, const struct exchange *x, const struct msg *m,
+                       const struct reading *rd, struct now now)
+{
+    char buf[NAME_TEXT_MAX + 32];
+    struct text t = text_of(buf, sizeof buf);
+    struct trace_detail d = {.name = l->asked.w,
+                             .type = l->asked_type,
+                             .zone = l->cut.zone.w,
+                             .address = x->to,
+                             .rcode = (uint16_t)msg_rcode(m),
+                             .rtt_us = (uint32_t)(now.mono_us - x->sent_us),
+                             .text = buf};
+    buf[0] = 0;
+    if (!l->job->trace.armed) {
+        d.text = rd->text;
+    } else if (rd->kind == KIND_ALIAS) {
+        name_text(rd->end, &t);
+    } else if (rd->kind == KIND_ANSWER) {
+        text_fmt(&t, "%u record%s", rd->set.count, rd->set.count == 1 ? "" : "s");
+    } else if (rd->kind == KIND_REFERRAL) {
+        text_fmt(&t, "%u server%s", rd->ns.count, rd->ns.count == 1 ? "" : "s");
+        d.zone = rd->ns.owner;
+    } else if (rd->kind == KIND_UPWARD) {
+        name_text(rd->ns.owner, &t);
+    } else {
+        d.text = rd->text;
+    }
+    note(l, now, reason_of(rd), &d);
+    if (rd->kind == KIND_RCODE && l->job->culprit.why != WHY_REPLY_RCODE) {
+        /* Not a PROBLEM by kind, but what an answer fails by. */
+        l->job->culprit =
+            (struct culprit){.why = WHY_REPLY_RCODE, .rcode = d.rcode, .address = x->to};
+    }
+}
+
+static void take(struct resolver *r, struct lookup *l, const struct msg *m, struct reading *rd,
+                 struct cut_address *a, struct now now)
+{
+    bool aa = (m->h.flags & MSG_AA) != 0, part = is_minimised(l);
+    if (part && rd->kind != KIND_REFERRAL) {
+        if (rd->kind == KIND_ANSWER || rd->kind == KIND_NODATA)
+            show_more(l);
+        else
+            show_all(l, now);
+        return;
+    }
+    switch (rd->kind) {
+    case KIND_ANSWER:
+        found(r, l, m, rd, now);
+        break;
+    case KIND_ALIAS:
+        if (follow_aliases(r, l, rd, aa, now))
+            l->phase = PHASE_CACHE;
+        break;
+    case KIND_NXDOMAIN:
+    case KIND_NODATA:
+        denied(r, l, rd, aa, now);
+        break;
+    case KIND_REFERRAL:
+        refer(r, l, m, &rd->ns, now);
+        break;
+    case KIND_LAME:
+    case KIND_UPWARD:
+    case KIND_RCODE:
+    case KIND_MALFORMED:
+        a->bad = true;
+        break;
+    }
+}
+
+/* True if the reply is about how to ask, and the same server is asked again. */
+static bool ask_again(struct lookup *l, const struct exchange *x, const struct msg *m,
+                      struct cut_address *a, struct now now)
+{
+    unsigned rcode = msg_rcode(m);
+    struct trace_detail d = {.address = x->to, .zone = l->cut.zone.w, .rcode = (uint16_t)rcode};
+    if (x->edns && !m->edns.present && (rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP)) {
+        note(l, now, WHY_REPLY_NO_EDNS, &d); /* RFC 6891 section 7 */
+        a->no_edns = true;
+    } else if ((m->h.flags & MSG_TC) != 0 && x->transport == TRANSPORT_UDP) {
+        note(l, now, WHY_REPLY_TRUNCATED, &d);
+        a->tcp = true;
+    } else {
+        return false;
+    }
+    a->tries--;
+    l->cut.tries--;
+    return true;
+}
+
+void reply_follow(struct resolver *r, struct lookup *l, struct exchange *x, struct msg *m,
+                  struct now now)
+{
+    struct cut_address *a = &l->cut.address[x->address];
+    struct reading *rd = &r->reading;
+    l->phase = PHASE_ASK;
+    if (m == NULL) {
+        struct trace_detail d = {.address = x->to, .zone = l->cut.zone.w, .text = "broken message"};
+        note(l, now, WHY_REPLY_MALFORMED, &d);
+        a->bad = true;
+    } else if (ask_again(l, x, m, a, now)) {
+        unsigned i = x->address;
+        exchange_end(r, x);
+        exchange_send(r, l, i, now);
+        return;
+    } else {
+        /* The cure helped, so the illness was real. */
+        if (a->no_edns && !x->edns && msg_rcode(m) != RCODE_FORMERR)
+            servers_no_edns(r->servers, &x->to, now);
+        classify(l, m, rd);
+        note_reply(l, x, m, rd, now);
+        take(r, l, m, rd, a, now);
+    }
+    if (l->phase == PHASE_DONE)
+        return; /* the lookup and its exchange are gone */
+    exchange_end(r, x);
+    lookup_ready(r, l);
+}

@@ -1,0 +1,19 @@
+/* How much of the name a server gets to see (RFC 9156): one label more than the zone it is known to
+ * serve. Servers that stumble over that are asked for the whole name (the relaxed way of section
+ * 4). */
+#include "resolver/machine.h"
+
+void minimise(const struct resolver *r, struct lookup *l)
+{
+    unsigned n = name_labels(l->at);
+    l->asked_type = l->type;
+    name_copy(l->asked.w, l->at);
+    if (!r->opt->minimise || l->full || l->minimised >= LIMIT_MINIMISE)
+        return;
+    if (l->shown <= l->cut.labels)
+        l->shown = (uint8_t)(l->cut.labels + 1);
+    if (l->shown >= n)
+        return;
+    name_copy(l->asked.w, name_skip(l->at, n - l->shown));
+    l->asked_type = RR_A; /* section 2.1: the type that stands out least */
+}
