@@ -562,7 +562,7 @@ ACCEPTED = [
      'no question in errors; RFC 1035 section 4.1.1 wants it back if it could be read'),
     (('nsd', 'knot'), STATUS, lambda q, a, b: a.rcode == 1 and q.edns is not None,
      'options of impossible length (COOKIE, ECS) ignored; RFC 7873 section 5.2.2 and RFC 7871 section 7.1.2: FORMERR'),
-    (('nsd',), ('answer', 'authority', 'rcode', 'additional', 'aa'), lambda q, a, b: q.rtype in (46, 47) and any(r[1] == 5 for r in b.answer),
+    (('nsd',), ('answer', 'authority', 'rcode', 'additional', 'aa', 'tc'), lambda q, a, b: q.rtype in (46, 47) and any(r[1] == 5 for r in b.answer),
      'NSD pursues RRSIG and NSEC through aliases; they may stand beside a CNAME (RFC 4034 sections 3 and 4)'),
     (('bind',), ('rcode', 'authority'), lambda q, a, b: b.rcode == 2 and a.answer == b.answer and loops(a),
      'BIND calls a circle of aliases SERVFAIL; the others give its records'),

@@ -12,14 +12,13 @@ enum {
 static const uint16_t address_types[] = {RR_A, RR_AAAA};
 
 /* Addresses of one server of a referral. */
-static void glue(struct query *q, const uint8_t *server, const uint8_t *cut)
+static void glue(struct query *q, const uint8_t *server, bool inside)
 {
     const struct zone_node *n = zone_node_of(q->zone, server);
     if (n == NULL)
         return;
     /* RFC 9471 section 3.1: without these the zone referred to cannot be reached: TC if they do not
      * fit. */
-    bool inside = name_in(server, cut);
     enum answer_why why = inside ? ANSWER_GLUE : ANSWER_SIBLING;
     for (size_t i = 0; i < ARRAY_LEN(address_types); i++) {
         struct answer_item *it = answer_add(&q->answer, SECTION_ADDITIONAL, why, !inside);
@@ -40,7 +39,7 @@ static void referral_glue(struct query *q, const struct rrset *set)
         struct rdata_iter it = rdata_iter(&ns);
         for (struct bytes rd; rdata_iter_next(&it, &rd);)
             if (name_in(rd.p, ns.owner) == (inside == 1))
-                glue(q, rd.p, ns.owner);
+                glue(q, rd.p, inside == 1);
     }
 }
 

@@ -6,7 +6,7 @@
 
 #include <dirent.h>
 
-enum { CASE_RRS = 1200 };
+enum { CASE_RRS = 2400 };
 
 struct expected_rr {
     struct lab_record *rr;
