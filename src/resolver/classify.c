@@ -40,28 +40,28 @@ static bool recursive_only(const struct msg *m)
     return (m->h.flags & (MSG_AA | MSG_RA)) == MSG_RA;
 }
 
-/* Takes one alias of the name: true if there was one. */
-static bool alias(struct lookup *l, const struct msg *m, struct bailiwick *b, struct reading *ret)
+/* Takes the DNAME above the name and the CNAME it makes: true if there was one. Nothing stands
+ * below a DNAME, so it goes before any other record (RFC 6672 section 2.4). */
+static bool dname(struct lookup *l, const struct msg *m, struct bailiwick *b, struct reading *ret)
 {
     struct rrset *set = &ret->alias[ret->chain];
     struct name owner;
-    if (find(m, b, SECTION_ANSWER, RR_DNAME, &owner) && !name_equal(owner.w, b->name)) {
-        if (msg_rrset(m, &l->arena, SECTION_ANSWER, owner.w, RR_DNAME, set) != ST_OK ||
-            set->count != 1)
-            return false;
-        switch (dname_cname(&l->arena, set, b->name, set + 1)) {
-        case ST_OK:
-            ret->chain += 2;
-            b->name = set[1].rdata + 2;
-            return true;
-        case ST_ENAME:
-            ret->too_long = true;
-            ret->chain++;
-            return false;
-        default:
-            return false;
-        }
-    }
+    if (!find(m, b, SECTION_ANSWER, RR_DNAME, &owner) || name_equal(owner.w, b->name) ||
+        msg_rrset(m, &l->arena, SECTION_ANSWER, owner.w, RR_DNAME, set) != ST_OK || set->count != 1)
+        return false;
+    enum status st = dname_cname(&l->arena, set, b->name, set + 1);
+    if (st != ST_OK && st != ST_ENAME)
+        return false;
+    ret->too_long = st == ST_ENAME;
+    ret->chain += ret->too_long ? 1 : 2;
+    if (!ret->too_long)
+        b->name = set[1].rdata + 2;
+    return true;
+}
+
+static bool cname(struct lookup *l, const struct msg *m, struct bailiwick *b, struct reading *ret)
+{
+    struct rrset *set = &ret->alias[ret->chain];
     if (l->asked_type == RR_CNAME ||
         msg_rrset(m, &l->arena, SECTION_ANSWER, b->name, RR_CNAME, set) != ST_OK || set->count != 1)
         return false;
@@ -129,9 +129,17 @@ static enum reply_kind reading(struct lookup *l, const struct msg *m, struct rea
     struct bailiwick b = {.zone = l->cut.zone.w, .name = l->asked.w};
     unsigned rcode = msg_rcode(m);
     ret->text = rcode < 16 ? codes[rcode] : "an extended error code";
+    if (rcode == RCODE_REFUSED || rcode == RCODE_NOTAUTH)
+        return KIND_LAME; /* what servers say today about zones that they do not have */
     if (rcode != RCODE_NOERROR && rcode != RCODE_NXDOMAIN && rcode != RCODE_YXDOMAIN)
         return KIND_RCODE;
-    for (unsigned i = 0; i < LIMIT_CHAIN && bailiwick_allows(&b, SECTION_ANSWER, b.name, 0); i++) {
+    for (unsigned i = 0; i < LIMIT_CHAIN && name_in(b.name, b.zone); i++) {
+        if (dname(l, m, &b, ret)) {
+            ret->end = b.name;
+            if (ret->too_long || l->asked_type == RR_CNAME)
+                return KIND_ALIAS;
+            continue;
+        }
         enum status st = msg_rrset(m, &l->arena, SECTION_ANSWER, b.name, l->asked_type, &ret->set);
         if (st == ST_OK) {
             if (recursive_only(m))
@@ -146,7 +154,7 @@ static enum reply_kind reading(struct lookup *l, const struct msg *m, struct rea
         }
         if (st != ST_ENOTFOUND)
             return malformed(ret, st == ST_ELIMIT ? "too many records" : status_text(st));
-        if (!alias(l, m, &b, ret))
+        if (!cname(l, m, &b, ret))
             break;
         ret->end = b.name;
     }

@@ -77,7 +77,10 @@ void lookup_dname(struct resolver *r, struct lookup *l, const struct rrset *dnam
     switch (dname_cname(&l->arena, dname, l->at, &cname)) {
     case ST_OK:
         lookup_answer(l, &cname);
-        lookup_alias(r, l, cname.rdata + 2, now);
+        if (l->type == RR_CNAME)
+            lookup_end(r, l, WHY_ANSWERED, RCODE_NOERROR, "made from a DNAME", now);
+        else
+            lookup_alias(r, l, cname.rdata + 2, now);
         return;
     case ST_ENAME: /* RFC 6672 section 2.2 */
         lookup_end(r, l, WHY_FAILED, RCODE_YXDOMAIN, "the alias leads to a name that is too long",
@@ -218,8 +221,11 @@ void lookup_end(struct resolver *r, struct lookup *l, enum reason why, uint16_t 
     l->phase = PHASE_DONE;
     l->why = (uint16_t)why;
     l->rcode = rcode;
+    unsigned records = 0;
+    for (unsigned i = 0; i < l->answers; i++)
+        records += l->answer[i].count;
     struct trace_detail d = {
-        .name = l->at, .type = l->type, .rcode = rcode, .value = l->answers, .text = text};
+        .name = l->at, .type = l->type, .rcode = rcode, .value = records, .text = text};
     note(l, now, why, &d);
     if (rcode == RCODE_SERVFAIL) {
         r->count.servfail += l->depth == 0;
