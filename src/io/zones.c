@@ -198,7 +198,8 @@ static enum status add_folder(struct zone_set *s, size_t *cap, const char *dir, 
         log_event(LEVEL_ERROR, "zones-dir", "path=%s error=\"%s\"", dir, strerror(errno));
         return ST_EIO;
     }
-    qsort(s->v, listed, sizeof *s->v, entry_order);
+    if (listed > 0)
+        qsort(s->v, listed, sizeof *s->v, entry_order);
     enum status st = ST_OK;
     for (struct dirent *de; st == ST_OK && (de = readdir(d)) != NULL;) {
         size_t n = strlen(de->d_name);
