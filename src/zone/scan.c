@@ -134,11 +134,10 @@ static bool name_word(struct zone_scan *s, const struct token *t, const char *wh
                       struct name *ret, size_t *ret_len)
 {
     *ret_len = s->has_origin ? scan_fast_name(t->text, s->origin.w, s->origin_len, ret->w) : 0;
-    if (LIKELY(*ret_len > 0 && !t->quoted))
+    if (LIKELY(*ret_len > 0))
         return true;
     bool relative = t->text.n == 0 || (t->text.p[t->text.n - 1] != '.' && !s->has_origin);
-    if (t->quoted || relative ||
-        name_parse(t->text, s->has_origin ? s->origin.w : NULL, ret) != ST_OK) {
+    if (relative || name_parse(t->text, s->has_origin ? s->origin.w : NULL, ret) != ST_OK) {
         bad_name(s, t, what);
         return false;
     }
