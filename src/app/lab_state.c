@@ -191,11 +191,12 @@ bool lab_state_read(const char *dir, struct lab_state *ret)
     char path[LAB_PATH], *text = NULL;
     size_t n;
     struct diag d;
-    *ret = (struct lab_state){0};
+    struct lab_state clean = {0};
     if (dir != NULL)
-        snprintf(ret->dir, sizeof ret->dir, "%s", dir);
+        snprintf(clean.dir, sizeof clean.dir, "%s", dir); /* dir may point into *ret */
     else
-        lab_run_dir(ret->dir);
+        lab_run_dir(clean.dir);
+    *ret = clean;
     lab_path(path, ret->dir, "state");
     if (access(path, R_OK) != 0 || file_read_whole(path, STATE_BYTES, &text, &n, &d) != ST_OK)
         return false;

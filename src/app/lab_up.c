@@ -296,9 +296,9 @@ static void print_up(const struct lab_state *s, const struct topology *t)
                "others just work\n"
                "  banyan lab shell dig www.example.org\n");
     else
-        printf("Next:\n  banyan trace www.example.org            the journey of a name, from the "
+        printf("Next:\n  banyan trace @lab www.example.org       the journey of a name, from the "
                "root\n"
-               "  banyan explain www.alllame.org          why a name does not resolve\n"
+               "  banyan explain @lab www.alllame.org     why a name does not resolve\n"
                "  banyan lab break lame example.org       break something, explain it, then: "
                "banyan lab fix\n"
                "  dig @%s -p %u shop.example.co.uk\n",
