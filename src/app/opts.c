@@ -12,7 +12,7 @@ bool term_colour(void)
     return isatty(1) && (no == NULL || no[0] == '\0') && term != NULL && strcmp(term, "dumb") != 0;
 }
 
-static void help(const struct opt_command *c)
+void opts_help(const struct opt_command *c)
 {
     printf("usage: %s %s\n\n%s\n", c->name, c->synopsis, c->about);
     if (c->n > 0)
@@ -108,7 +108,7 @@ enum opts_result opts_parse(const struct opt_command *c, int argc, char **argv, 
         } else if (strcmp(a, "--") == 0) {
             only_arguments = true;
         } else if (strcmp(a, "--help") == 0 || strcmp(a, "-h") == 0) {
-            help(c);
+            opts_help(c);
             return OPTS_HELP;
         } else if (!take(c, argc, argv, &i)) {
             return OPTS_BAD;

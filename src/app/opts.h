@@ -33,6 +33,9 @@ enum opts_result { OPTS_GO, OPTS_HELP, OPTS_BAD };
  * mistake is told on standard error (OPTS_BAD: end with 2). "--" ends the options. */
 enum opts_result opts_parse(const struct opt_command *c, int argc, char **argv, int *ret_n);
 
+/* Prints what --help prints: usage, about, options, examples. */
+void opts_help(const struct opt_command *c);
+
 /* Colour on standard output: a terminal, and neither NO_COLOR nor TERM=dumb. */
 bool term_colour(void);
 
