@@ -111,7 +111,9 @@ static void judge(struct run *u, struct ask *q, struct bytes wire)
                             .now_us = sim_now(u->sim).mono_us,
                             .lossy = u->net.loss_ppm > 0 || u->net.corrupt_ppm > 0};
     u->ret->servfail += msg_rcode(&m) == RCODE_SERVFAIL;
-    if (!oracle_judge(u->oracle, &c, &m, &u->arena, &excused, &why))
+    /* A damaged packet whose checksum happens to hold says something else than was meant; who has
+     * no signatures believes it. Such runs show only that nothing breaks. */
+    if (!oracle_judge(u->oracle, &c, &m, &u->arena, &excused, &why) && u->net.corrupt_ppm == 0)
         violation(u, "%s at %.3f s: %s", ask_str(q, words), (double)c.now_us / 1e6,
                   text_cstr(&why));
     u->ret->excused += excused;
@@ -370,6 +372,14 @@ static enum status play(struct run *u)
     u->sim = sim_new(&setup);
     if (u->sim == NULL)
         return ST_ENOMEM;
+    log_line(
+        u,
+        "network: %u us a link, jitter %u us, lost %u, doubled %u, damaged %u of a million packets",
+        u->net.link_us, u->net.jitter_us, u->net.loss_ppm, u->net.duplicate_ppm,
+        u->net.corrupt_ppm);
+    log_line(u, "resolver: minimisation %s, priming %s, IPv6 %s, cache of %zu bytes",
+             u->ropt.minimise ? "on" : "off", u->ropt.prime ? "on" : "off",
+             u->ropt.ipv6 ? "on" : "off", setup.cache_bytes);
     for (unsigned i = 0; i < u->ret->queries; i++) {
         choose_question(u, &u->ask[i]);
         u->ask_count = i + 1;
