@@ -1,4 +1,5 @@
 /* banyan: the person's tool. A table of subcommands, nothing more. */
+#include "app/man.h"
 #include "base/diag.h"
 #include <stdio.h>
 #include <string.h>
@@ -47,6 +48,25 @@ static int unknown(const char *word)
     return 2;
 }
 
+static int run_usage(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    usage(stdout);
+    return 0;
+}
+
+/* banyan help --man [COMMAND]: its manual page; tools/e2e_man.py --write writes them all. */
+static int man(const char *word)
+{
+    if (word == NULL)
+        return man_print("", "the whole DNS: questions, zones, servers, a lab", run_usage);
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (strcmp(commands[i].name, word) == 0)
+            return man_print(word, commands[i].summary, commands[i].run);
+    return unknown(word);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -63,6 +83,8 @@ int main(int argc, char **argv)
         usage(stdout);
         return 0;
     }
+    if (help && strcmp(argv[2], "--man") == 0)
+        return man(argv[3]);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         if (strcmp(commands[i].name, help ? argv[2] : word) != 0)
             continue;
