@@ -1,0 +1,285 @@
+/* load: asks a name server as fast as it answers, and counts.
+ *
+ * A closed loop: SOCKETS sockets with WINDOW queries each in flight, a new query for every answer,
+ * sent and received in batches so that the client costs much less than any server. The queries are
+ * made beforehand (data.py): a file of messages, each after its length in two bytes. Here only the
+ * ID is put in. An ID is a window's slot and how often the slot has been used, so that a late
+ * answer is told from a new one. Prints one JSON object. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SOCKETS   8
+#define WINDOW    16 /* a power of two; at most BATCH */
+#define BATCH     16
+#define QUERY_MAX 512
+#define REPLY_MAX 4096
+#define STEPS     16 /* steps of the latency histogram within a factor of two */
+
+struct slot {
+    uint64_t sent_ns; /* 0: free */
+    uint16_t id;
+};
+
+struct line {
+    int fd;
+    struct slot slots[WINDOW];
+};
+
+static const uint8_t *queries;
+static size_t queries_len, next_query;
+static struct line lines[SOCKETS];
+static uint64_t sent, answered, lost, reply_bytes, rcodes[16], latency[64 * STEPS];
+static uint64_t quota = UINT64_MAX; /* queries that may still be sent */
+static uint64_t timeout_ns = 1000000000;
+
+static void fail(const char *what)
+{
+    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void map_queries(const char *path)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        fail(path);
+    queries_len = (size_t)st.st_size;
+    queries = mmap(NULL, queries_len, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+    if (queries == MAP_FAILED)
+        fail(path);
+    close(fd);
+}
+
+static uint64_t count_queries(void)
+{
+    uint64_t n = 0;
+
+    for (size_t at = 0; at + 2 <= queries_len; n++) {
+        size_t len = (size_t)queries[at] << 8 | queries[at + 1];
+        if (len < 12 || len > QUERY_MAX || at + 2 + len > queries_len) {
+            errno = EBADMSG;
+            fail("the file of queries");
+        }
+        at += 2 + len;
+    }
+    return n;
+}
+
+static size_t take_query(uint8_t *to)
+{
+    size_t len = (size_t)queries[next_query] << 8 | queries[next_query + 1];
+
+    memcpy(to, queries + next_query + 2, len);
+    next_query += 2 + len;
+    if (next_query >= queries_len)
+        next_query = 0;
+    return len;
+}
+
+static void open_lines(const char *address, const char *port)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)strtoul(port, NULL, 10))};
+    int bytes = 4 << 20;
+
+    if (inet_pton(AF_INET, address, &to.sin_addr) != 1)
+        fail(address);
+    for (int i = 0; i < SOCKETS; i++) {
+        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
+            fail("socket");
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+        lines[i].fd = fd;
+        for (unsigned k = 0; k < WINDOW; k++)
+            lines[i].slots[k].id = (uint16_t)k;
+    }
+}
+
+static void note_latency(uint64_t ns)
+{
+    unsigned power = 63 - (unsigned)__builtin_clzll(ns | STEPS);
+    unsigned step = (unsigned)(ns >> (power - 4)) & (STEPS - 1);
+    latency[power * STEPS + step]++;
+}
+
+static double latency_us(double part)
+{
+    uint64_t left = (uint64_t)(part * (double)answered);
+
+    for (unsigned i = 0; i < 64 * STEPS; i++) {
+        if (left < latency[i])
+            return (double)((uint64_t)(STEPS + i % STEPS) << (i / STEPS - 4)) / 1000;
+        left -= latency[i];
+    }
+    return 0;
+}
+
+static void take_reply(struct line *l, const uint8_t *p, size_t len, uint64_t now)
+{
+    if (len < 12 || (p[2] & 0x80) == 0)
+        return;
+    uint16_t id = (uint16_t)(p[0] << 8 | p[1]);
+    struct slot *s = &l->slots[id % WINDOW];
+    if (s->sent_ns == 0 || s->id != id)
+        return;
+    note_latency(now - s->sent_ns);
+    s->sent_ns = 0;
+    answered++;
+    reply_bytes += len;
+    rcodes[p[3] & 15]++;
+}
+
+static unsigned receive(struct line *l)
+{
+    static uint8_t data[BATCH][REPLY_MAX];
+    struct iovec vec[BATCH];
+    struct mmsghdr msg[BATCH];
+
+    for (int i = 0; i < BATCH; i++) {
+        vec[i] = (struct iovec){data[i], REPLY_MAX};
+        msg[i].msg_hdr = (struct msghdr){.msg_iov = &vec[i], .msg_iovlen = 1};
+    }
+    int got = recvmmsg(l->fd, msg, BATCH, MSG_DONTWAIT, NULL);
+    if (got <= 0)
+        return 0;
+    uint64_t now = now_ns();
+    for (int i = 0; i < got; i++)
+        take_reply(l, data[i], msg[i].msg_len, now);
+    return (unsigned)got;
+}
+
+static void refill(struct line *l)
+{
+    static uint8_t data[BATCH][QUERY_MAX];
+    struct iovec vec[BATCH];
+    struct mmsghdr msg[BATCH];
+    struct slot *used[BATCH];
+    unsigned n = 0;
+
+    for (unsigned k = 0; k < WINDOW && n < BATCH && quota > 0; k++) {
+        struct slot *s = &l->slots[k];
+        if (s->sent_ns != 0)
+            continue;
+        s->id = (uint16_t)(s->id + WINDOW);
+        vec[n] = (struct iovec){data[n], take_query(data[n])};
+        data[n][0] = (uint8_t)(s->id >> 8);
+        data[n][1] = (uint8_t)s->id;
+        msg[n].msg_hdr = (struct msghdr){.msg_iov = &vec[n], .msg_iovlen = 1};
+        used[n++] = s;
+        quota--;
+    }
+    uint64_t now = now_ns();
+    int done = n > 0 ? sendmmsg(l->fd, msg, n, MSG_DONTWAIT) : 0;
+    for (int i = 0; i < done; i++)
+        used[i]->sent_ns = now;
+    sent += done > 0 ? (uint64_t)done : 0; /* what the kernel did not take is skipped */
+}
+
+/* Gives up queries that nobody has answered; true while any is in flight. */
+static bool expire(void)
+{
+    uint64_t now = now_ns(); /* not before any query was sent */
+    bool flying = false;
+
+    for (int i = 0; i < SOCKETS; i++)
+        for (int k = 0; k < WINDOW; k++) {
+            struct slot *s = &lines[i].slots[k];
+            if (s->sent_ns != 0 && now - s->sent_ns > timeout_ns) {
+                s->sent_ns = 0;
+                lost++;
+            }
+            flying |= s->sent_ns != 0;
+        }
+    return flying;
+}
+
+static void wait_any(void)
+{
+    struct pollfd p[SOCKETS];
+
+    for (int i = 0; i < SOCKETS; i++)
+        p[i] = (struct pollfd){lines[i].fd, POLLIN, 0};
+    (void)poll(p, SOCKETS, 1);
+}
+
+/* Returns the time for which queries were sent. */
+static uint64_t run(uint64_t ns)
+{
+    uint64_t start = now_ns(), end = start + ns, stopped = 0, looked = start;
+
+    for (;;) {
+        uint64_t now = now_ns();
+        unsigned got = 0;
+
+        if (stopped == 0 && (now >= end || quota == 0))
+            stopped = now;
+        for (int i = 0; i < SOCKETS; i++) {
+            got += receive(&lines[i]);
+            if (stopped == 0)
+                refill(&lines[i]);
+        }
+        if (got > 0 && now - looked < 10000000)
+            continue;
+        looked = now;
+        if (!expire() && stopped != 0)
+            return stopped - start;
+        if (got == 0)
+            wait_any();
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 5) {
+        fprintf(stderr, "usage: load ADDRESS PORT QUERIES SECONDS|once\n");
+        return 2;
+    }
+    map_queries(argv[3]);
+    uint64_t n = count_queries();
+    double seconds = strtod(argv[4], NULL);
+    if (strcmp(argv[4], "once") == 0) {
+        quota = n;
+        seconds = 300;
+        timeout_ns = 3000000000;
+    }
+    open_lines(argv[1], argv[2]);
+    double took = (double)run((uint64_t)(seconds * 1e9)) / 1e9;
+
+    printf(
+        "{\"seconds\": %.4f, \"sent\": %llu, \"answered\": %llu, \"lost\": %llu, \"rate\": %.0f, ",
+        took, (unsigned long long)sent, (unsigned long long)answered, (unsigned long long)lost,
+        (double)answered / took);
+    printf("\"mean_bytes\": %.1f, \"p50_us\": %.1f, \"p99_us\": %.1f, \"rcodes\": {",
+           answered > 0 ? (double)reply_bytes / (double)answered : 0, latency_us(0.5),
+           latency_us(0.99));
+    const char *comma = "";
+    for (int i = 0; i < 16; i++)
+        if (rcodes[i] > 0) {
+            printf("%s\"%d\": %llu", comma, i, (unsigned long long)rcodes[i]);
+            comma = ", ";
+        }
+    printf("}}\n");
+    return 0;
+}
