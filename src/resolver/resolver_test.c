@@ -1,1 +1,299 @@
+/* The resolver among scripted servers, in virtual time: one behaviour a row, with the RFC or the
+ * attack it answers. Whole Internets with real servers are the simulator's. */
 #include "base/test.h"
+#include "dns/encode.h"
+#include "dns/rdata.h"
+#include "resolver/machine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A world is lines "SERVER QNAME TYPE FLAGS [; SECTION OWNER TTL TYPE RDATA]...": the first that
+ * fits a question answers it. SERVER is the last octet of 192.0.2.x. The lines of a row go before
+ * these. */
+static const char base_world[] =
+    "1 . NS aa; n . 86400 NS a.root.; x a.root. 86400 A 192.0.2.1\n"
+    "1 *.org A -; u org. 86400 NS a.org.; x a.org. 86400 A 192.0.2.2\n"
+    "1 *.org * -; u org. 86400 NS a.org.; x a.org. 86400 A 192.0.2.2\n"
+    "1 *.net * -; u net. 86400 NS a.net.; x a.net. 86400 A 192.0.2.5\n"
+    "1 * * aa,rcode=3; u . 86400 SOA a. b. 1 1 1 1 900\n"
+    "2 *.example.org * -; u example.org. 3600 NS ns.example.org.; x ns.example.org. 3600 A "
+    "192.0.2.3\n"
+    "2 * * aa,rcode=3; u org. 900 SOA a. b. 1 1 1 1 300\n"
+    "3 www.example.org A aa; n www.example.org. 300 A 192.0.2.80\n"
+    "3 nodata.example.org * aa; u example.org. 900 SOA a. b. 1 1 1 1 60\n"
+    "3 example.org * aa; u example.org. 900 SOA a. b. 1 1 1 1 60\n"
+    "3 ns.example.org A aa; n ns.example.org. 300 A 192.0.2.3\n"
+    "3 ns.example.org * aa; u example.org. 900 SOA a. b. 1 1 1 1 60\n"
+    "3 * * aa,rcode=3; u example.org. 900 SOA a. b. 1 1 1 1 60\n"
+    "5 *.other.net * -; u other.net. 3600 NS ns.other.net.; x ns.other.net. 3600 A 192.0.2.6\n"
+    "6 www.other.net A aa; n www.other.net. 300 A 192.0.2.90\n"
+    "6 * * aa,rcode=3; u other.net. 900 SOA a. b. 1 1 1 1 60\n";
+
+/* Questions are separated by ";": "NAME TYPE [FLAGS]", or "+SECONDS". What is wanted is of the
+ * last: RCODE and answer section, and how many packets it took at most. */
+static const struct row {
+    const char *about, *rfc, *world, *ask, *want;
+    int packets; /* at most; -1: any */
+    int ede;     /* -1: any */
+} rows[] = {
+#include "resolver/rows.def"
+};
+
+struct world {
+    const char *lines[2];
+    struct prng rng;
+    struct env env;
+    struct resolver_options opt;
+    struct root_hint hint;
+    struct cache *cache;
+    struct resolver *r;
+    struct now now;
+    unsigned sent, tcp;
+    uint8_t in[65536], out[65536], reply[65536];
+    size_t out_n;
+    bool answered;
+};
+
+static void seeded(void *ctx, void *buf, size_t n)
+{
+    for (uint8_t *p = buf; n-- > 0;)
+        *p++ = (uint8_t)prng_next(ctx);
+}
+
+static struct name nm(const char *s)
+{
+    struct name n = {{0}};
+    if (name_from(s, &n) != ST_OK)
+        test_fail(__FILE__, __LINE__, "bad name %s", s);
+    return n;
+}
+
+static bool fits(const char *pattern, const uint8_t *name)
+{
+    if (strcmp(pattern, "*") == 0)
+        return true;
+    if (strncmp(pattern, "*.", 2) == 0)
+        return name_in(name, nm(pattern + 2).w);
+    return name_equal(nm(pattern).w, name);
+}
+
+static void put_record(struct encode *e, char *text)
+{
+    char section, owner[300], type[20];
+    unsigned ttl;
+    int at = 0;
+    uint8_t rd[600];
+    uint16_t code;
+    struct writer w = wr_of(rd, sizeof rd);
+    struct diag d = {0};
+    if (sscanf(text, " %c %299s %u %19s %n", &section, owner, &ttl, type, &at) < 4 ||
+        !rr_type_parse(bytes_str(type), &code) ||
+        rdata_parse_line(code, bytes_str(text + at), name_root, &w, &d) != ST_OK) {
+        test_fail(__FILE__, __LINE__, "bad record: %s", text);
+        return;
+    }
+    enum msg_section s = section == 'n'   ? SECTION_ANSWER
+                         : section == 'u' ? SECTION_AUTHORITY
+                                          : SECTION_ADDITIONAL;
+    (void)!encode_rr(e, s, nm(owner).w, code, CLASS_IN, ttl, wr_done(&w));
+}
+
+static bool has(const char *flags, const char *word)
+{
+    return strstr(flags, word) != NULL;
+}
+
+/* Answers one query out of the script; 0: silence. */
+static size_t serve(struct world *w, const struct effect *e, const char *lines, bool *found)
+{
+    struct msg m;
+    struct arena a;
+    size_t n = 0;
+    arena_init(&a, 4096, 0);
+    if (msg_parse(e->data, &a, &m) != ST_OK)
+        test_fail(__FILE__, __LINE__, "the resolver sent something broken");
+    for (const char *p = lines; *p != 0; p += strcspn(p, "\n") + (p[strcspn(p, "\n")] == '\n')) {
+        char line[4096], name[300], type[20], flags[100];
+        unsigned ip;
+        int at = 0;
+        uint16_t code = 0;
+        snprintf(line, sizeof line, "%.*s", (int)strcspn(p, "\n"), p);
+        if (sscanf(line, "%u %299s %19s %99[^; ]%n", &ip, name, type, flags, &at) < 4)
+            continue;
+        bool any = strcmp(type, "*") == 0 || rr_type_parse(bytes_str(type), &code);
+        if (!any || ip != e->to.a[3] || !fits(name, m.q.name.w) || (code && code != m.q.type) ||
+            (has(flags, "udp") && e->transport == TRANSPORT_TCP) ||
+            (has(flags, "opt") && !m.edns.present))
+            continue;
+        *found = true;
+        if (has(flags, "silent"))
+            break;
+        const char *rc = strstr(flags, "rcode=");
+        struct encode enc;
+        struct name q = has(flags, "badq") ? nm("wrong.example.") : m.q.name;
+        encode_begin(&enc, w->reply, sizeof w->reply,
+                     (uint16_t)(m.h.id + (has(flags, "badid") ? 1 : 0)),
+                     (uint16_t)((has(flags, "noqr") ? 0 : MSG_QR) |
+                                (has(flags, "aa") ? MSG_AA : 0) | (has(flags, "tc") ? MSG_TC : 0) |
+                                (has(flags, "ra") ? MSG_RA : 0) | (rc ? atoi(rc + 6) : 0)));
+        if (!has(flags, "noq"))
+            (void)!encode_question(&enc, q.w, m.q.type, CLASS_IN);
+        for (char *rr = strtok(line + at, ";"); rr != NULL; rr = strtok(NULL, ";"))
+            put_record(&enc, rr);
+        n = encode_finish(&enc);
+        if (has(flags, "cut"))
+            n -= 5;
+        break;
+    }
+    arena_free(&a);
+    return n;
+}
+
+static void pump(struct world *w)
+{
+    for (int turn = 0; turn < 3000; turn++) {
+        struct effect e;
+        bool any = false;
+        while (resolver_effect(w->r, &e)) {
+            any = true;
+            if (e.kind == EFFECT_ANSWER) {
+                memcpy(w->out, e.data.p, e.data.n);
+                w->out_n = e.data.n;
+                w->answered = true;
+            }
+            if (e.kind != EFFECT_SEND)
+                continue;
+            w->sent++;
+            w->tcp += e.transport == TRANSPORT_TCP;
+            struct netaddr to = e.to;
+            bool found = false;
+            size_t n = serve(w, &e, w->lines[0], &found);
+            if (!found)
+                n = serve(w, &e, w->lines[1], &found);
+            w->now.mono_us += 10000;
+            if (n > 0)
+                resolver_reply(w->r, e.id, &to, bytes_of(w->reply, n), w->now);
+        }
+        if (any)
+            continue;
+        uint64_t due = resolver_deadline(w->r);
+        if (due == UINT64_MAX)
+            return;
+        w->now.mono_us = MAX(due, w->now.mono_us);
+        resolver_tick(w->r, w->now);
+    }
+    test_fail(__FILE__, __LINE__, "does not come to rest");
+}
+
+static void begin(struct world *w, const char *lines)
+{
+    static const uint8_t root[] = {192, 0, 2, 1};
+    w->lines[0] = lines;
+    w->lines[1] = base_world;
+    w->rng.s = 5;
+    w->env = (struct env){&w->rng, seeded};
+    resolver_options_default(&w->opt);
+    w->hint = (struct root_hint){nm("a.root."), netaddr_v4(root, 0)};
+    w->opt.hints = &w->hint;
+    w->opt.hint_count = 1;
+    w->opt.ipv6 = false;
+    w->now = (struct now){1000000, 1700000000};
+    w->cache = cache_new(1 << 20, 1, &w->env);
+    w->r = resolver_new(&w->opt, w->cache, &w->env);
+}
+
+static void end(struct world *w)
+{
+    CHECK_EQ(w->r->lookup_count, 0);
+    CHECK_EQ(w->r->client_count, 0);
+    CHECK_EQ(w->r->exchange_count, 0);
+    resolver_free(w->r);
+    cache_free(w->cache);
+}
+
+static void ask(struct world *w, const char *q)
+{
+    char name[300] = "", type[20] = "A", flags[100] = "";
+    uint16_t code = RR_A;
+    if (*q == '+') {
+        w->now.mono_us += (uint64_t)atoi(q + 1) * 1000000;
+        w->now.wall_s += (uint64_t)atoi(q + 1);
+        return;
+    }
+    sscanf(q, "%299s %19s %99s", name, type, flags);
+    (void)rr_type_parse(bytes_str(type), &code);
+    struct edns_out o = {.present = !has(flags, "plain"), .udp_size = 1232};
+    uint8_t host = has(flags, "stranger") ? 9 : 1, client[] = {host == 9 ? 198 : 127, 0, 0, host};
+    size_t n = encode_query(w->in, sizeof w->in, 77, has(flags, "nord") ? 0 : MSG_RD, nm(name).w,
+                            code, has(flags, "chaos") ? CLASS_CH : CLASS_IN, &o);
+    struct request rq = {.client = netaddr_v4(client, 1234),
+                         .now = w->now,
+                         .wire = bytes_of(w->in, n),
+                         .out = w->out,
+                         .out_cap = 4096};
+    w->sent = 0;
+    w->answered = false;
+    enum outcome how = resolver_request(w->r, &rq, &w->out_n);
+    if (how == OUTCOME_ANSWER)
+        w->answered = true;
+    pump(w);
+}
+
+/* "NOERROR owner ttl TYPE rdata; ..." */
+static void render(struct world *w, struct text *t, int *ret_ede)
+{
+    struct msg m;
+    struct arena a;
+    char buf[NAME_TEXT_MAX + 1000], type[24];
+    arena_init(&a, 4096, 0);
+    *ret_ede = -1;
+    if (!w->answered || msg_parse(bytes_of(w->out, w->out_n), &a, &m) != ST_OK) {
+        text_str(t, "no answer");
+        arena_free(&a);
+        return;
+    }
+    *ret_ede = m.edns.has_ede ? m.edns.ede_code : -1;
+    text_str(t, rcode_str(msg_rcode(&m), buf));
+    text_str(t, m.h.flags & MSG_TC ? " TC" : "");
+    for (unsigned i = 0; i < m.rr_count; i++) {
+        struct name n;
+        uint8_t rd[2048];
+        struct writer wr = wr_of(rd, sizeof rd);
+        const struct rr_view *rr = &m.rr[i];
+        if (rr->section != SECTION_ANSWER || msg_owner(&m, rr, &n) != ST_OK ||
+            rdata_from_wire(rr->type, m.wire, rr->rdata_off, rr->rdata_len, &wr) != ST_OK)
+            continue;
+        text_fmt(t, "; %s %u %s ", name_str(n.w, buf), rr->ttl, rr_type_str(rr->type, type));
+        rdata_text(rr->type, wr_done(&wr), t);
+    }
+    arena_free(&a);
+}
+
+TEST(behaviours)
+{
+    static struct world w;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char questions[600], got[4096];
+        struct text t = text_of(got, sizeof got);
+        int ede;
+        memset(&w, 0, sizeof w);
+        begin(&w, rows[i].world);
+        snprintf(questions, sizeof questions, "%s", rows[i].ask);
+        char *save = NULL;
+        for (char *q = strtok_r(questions, ";", &save); q != NULL; q = strtok_r(NULL, ";", &save))
+            ask(&w, q + strspn(q, " "));
+        render(&w, &t, &ede);
+        bool ok = strcmp(got, rows[i].want) == 0 &&
+                  (rows[i].packets < 0 || w.sent <= (unsigned)rows[i].packets) &&
+                  (rows[i].ede < 0 || ede == rows[i].ede);
+        test_point(ok, "%s (%s): %s, %u packets, EDE %d; wanted %s", rows[i].about, rows[i].rfc,
+                   got, w.sent, ede, rows[i].want);
+        end(&w);
+    }
+}
+
+TEST(pipeline_is_in_order)
+{
+    CHECK(role_check(&resolver_role) == NULL);
+}
