@@ -102,7 +102,7 @@ static bool take_member(const char *key, const struct flat_value *v, struct cont
     } else if (strcmp(key, "level") == 0) {
         struct text t = text_of(rq->level, sizeof rq->level);
         text_str(&t, v->text);
-        ok = text && t.n > 0 && !t.cut;
+        ok = text && t.n > 0 && !t.cut && strspn(v->text, "abcdefghijklmnopqrstuvwxyz") == t.n;
     } else {
         const char *near = nearest_word(key, keys, ARRAY_LEN(keys));
         diag_set(d, SEV_ERROR, "request", near, "unknown member '%.40s' in the request", key);

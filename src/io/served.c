@@ -101,7 +101,8 @@ enum status served_new(struct config *c, struct zone_set *zones, struct hash_key
     s->zones = zones;
     s->has_zones = zones->n > 0;
     set_auth(s, cookie_key);
-    /* Also when it is off: a reload may say so while the workers still have theirs, until the next start. */
+    /* Also when it is off: a reload may say so while the workers still have theirs, until the next
+     * start. */
     enum status st = set_resolver(s, workers, say);
     if (st == ST_OK)
         *ret = s;

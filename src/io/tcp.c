@@ -192,8 +192,7 @@ static void settle(struct conn *c)
 static void conn_ready(struct loop_watch *w, uint32_t events)
 {
     struct conn *c = CONTAINER_OF(w, struct conn, w);
-    if ((events & EPOLLERR) ||
-        ((events & EPOLLHUP) && (c->eof || c->busy == 0) && !(events & EPOLLIN))) {
+    if (events & (EPOLLERR | EPOLLHUP)) {
         conn_close(c);
         return;
     }
@@ -227,6 +226,8 @@ void tcp_answered(struct front *f, struct waiting *w)
 void tcp_answer(struct front *f, struct waiting *w, struct bytes answer)
 {
     f->count->tcp_answers++;
+    if (!tcp_out_fits(&w->conn->out, answer.n) && !flush(w->conn))
+        return; /* gone, and w with it */
     if (tcp_out_add(&w->conn->out, answer) != ST_OK) {
         f->count->tcp_slow_closed++;
         conn_close(w->conn);

@@ -1,6 +1,7 @@
 #include "io/worker.h"
 
 #include "base/limits.h"
+#include "dns/rr_type.h"
 #include "io/log.h"
 
 #include <signal.h>
@@ -18,7 +19,7 @@ static bool is_local(const struct worker *w, struct bytes m)
     if (rclass == CLASS_CH)
         return true;
     return w->served->has_zones &&
-           zone_table_find(w->served->zones->table, m.p + 12, type == 43) != NULL;
+           zone_table_find(w->served->zones->table, m.p + 12, type == RR_DS) != NULL;
 }
 
 static enum outcome handle(void *ctx, struct request *rq, size_t *ret_n)
