@@ -109,6 +109,18 @@ def breaking(env, s):
         ok(r.returncode == 0 and status(env)[0]['faults'] == [], f'fix {target}', r.stdout + r.stderr)
         out = ask(s, name)
         ok(rcode(out) == 'NOERROR', f'{name} resolves again', out)
+    for fault, target, word in (('dead', 'example.org', 'no reply from 127.53.3.'),
+                                ('lame', 'example.org', 'REFUSED'),
+                                ('no-glue', 'example.org', 'no address of any server'),
+                                ('wrong-glue', 'example.org', 'no reply from 127.53.255.1')):
+        banyan('lab', 'break', fault, target, env=env)
+        r = banyan('explain', '@lab', 'www.example.org', env=env)
+        ok(word in r.stdout, f'explain finds {fault}', r.stdout + r.stderr)
+        banyan('lab', 'fix', target, env=env)
+    banyan('lab', 'break', 'slow', 'example.org', env=env)
+    banyan('lab', 'break', 'dead', 'ns2.exampledns.com', env=env)
+    r = banyan('lab', 'fix', env=env)
+    ok('2 of 2' in r.stdout and status(env)[0]['faults'] == [], 'fix mends everything', r.stdout)
     r = banyan('lab', 'break', 'lmae', 'example.org', env=env)
     ok(r.returncode != 0 and 'did you mean "lame"' in r.stderr, 'a misspelt fault gets a suggestion', r.stderr)
     r = banyan('lab', 'break', 'lame', 'nowhere.invalid', env=env)

@@ -81,10 +81,21 @@ static enum status fill(struct zone_builder *b, const struct zone *z,
             if (!dropped(owner, set.type, edit, n))
                 TRY(copy_set(b, &set, loopback));
     }
-    for (unsigned i = 0; i < n; i++)
-        if (edit[i].add)
-            TRY(zone_builder_add(b, edit[i].owner.w, edit[i].type, edit[i].ttl,
-                                 bytes_of(edit[i].rdata, edit[i].rdata_n)));
+    for (unsigned i = 0; i < n; i++) {
+        uint8_t packed[2 + sizeof edit->rdata];
+        if (!edit[i].add)
+            continue;
+        put_be16(packed, edit[i].rdata_n);
+        memcpy(packed + 2, edit[i].rdata, edit[i].rdata_n);
+        struct rrset one = {.owner = edit[i].owner.w,
+                            .type = edit[i].type,
+                            .rclass = CLASS_IN,
+                            .ttl = edit[i].ttl,
+                            .count = 1,
+                            .rdata_size = 2u + edit[i].rdata_n,
+                            .rdata = packed};
+        TRY(copy_set(b, &one, loopback)); /* its address is turned like any other */
+    }
     return ST_OK;
 }
 
