@@ -188,23 +188,52 @@ static enum status run_parser(struct builder *b, struct fy_parser *p, struct fy_
     return st;
 }
 
-/* What no configuration contains and parsers stumble over: refused before the library sees it. */
+/* Bytes of the UTF-8 character at p; 0 if it is none (RFC 3629 section 4, surrogates and overlong
+ * forms included in what is refused). */
+static size_t utf8_size(const uint8_t *p, const uint8_t *end)
+{
+    if (p[0] < 0x80)
+        return 1;
+    size_t n = p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+    if (n == 0 || (size_t)(end - p) < n)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    bool bad = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+               (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f);
+    return bad ? 0 : n;
+}
+
+/* What no configuration contains and parsers stumble over: refused before the library sees it.
+ * (libfyaml 0.7.12 does not come back from some malformed directives.) */
 static bool check_bytes(struct builder *b)
 {
+    const uint8_t *p = b->src->text.p, *end = p + b->src->text.n, *start = p;
     uint32_t line = 1, column = 1;
-    for (size_t i = 0; i < b->src->text.n; i++) {
-        uint8_t c = b->src->text.p[i];
-        if ((c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7f) {
-            complain(b, line, column, NULL, "a control character: is this a text file?");
-            return false;
-        }
-        column++;
-        if (c == '\n') {
-            line++;
-            column = 1;
-        }
+    bool fresh = true; /* at the start of a line, by any line break that YAML has known */
+    const char *what = NULL;
+    while (p < end && what == NULL) {
+        size_t n = utf8_size(p, end);
+        uint32_t c = n == 2   ? (uint32_t)(p[0] << 8 | p[1])
+                     : n == 3 ? (uint32_t)(p[0] << 16 | p[1] << 8 | p[2])
+                              : p[0];
+        if (n == 0)
+            what = "a byte that is not UTF-8: is this a text file?";
+        else if ((n == 1 && c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7f)
+            what = "a control character: is this a text file?";
+        else if (fresh && c == '%')
+            what = "YAML directives ('%') are not used in a configuration";
+        if (what != NULL)
+            complain(b, line, column, NULL, what);
+        bool mark = n == 3 && c == 0xefbbbf && p == start; /* byte order mark */
+        fresh = c == '\n' || c == '\r' || (n == 2 && c == 0xc285) ||
+                (n == 3 && (c == 0xe280a8 || c == 0xe280a9)) || mark;
+        column = c == '\n' ? 1 : column + (uint32_t)n;
+        line += c == '\n';
+        p += n;
     }
-    return true;
+    return what == NULL;
 }
 
 enum status yaml_parse(const struct yaml_source *src, struct arena *a, struct diag_sink *sink,
