@@ -145,8 +145,11 @@ enum status control_parse(struct bytes line, struct control_request *ret, struct
     }
     enum status st = flat_begin(&f, line);
     while (st == ST_OK && (st = flat_next(&f, key, &v)) == ST_OK)
-        if (!take_member(key, &v, ret, d))
+        if (!take_member(key, &v, ret, d)) {
+            flat_end(&f);
             return ST_EUNKNOWN;
+        }
+    flat_end(&f);
     if (st != ST_ENOTFOUND) {
         diag_set(d, SEV_ERROR, "request", "send one JSON object a line", "this is no request: %s",
                  status_text(st));
@@ -225,6 +228,7 @@ enum status control_reply_parse(struct bytes line, struct control_reply *ret)
             ret->size = sized ? (size_t)v.number : 0;
         }
     }
+    flat_end(&f);
     return st == ST_ENOTFOUND && sized ? ST_OK : ST_ESYNTAX;
 }
 

@@ -131,6 +131,7 @@ TEST(control_flat_objects_have_bounds)
     while ((st = flat_next(&f, key, &v)) == ST_OK)
         n++;
     CHECK(st == ST_ELIMIT && n == FLAT_MEMBERS);
+    flat_end(&f);
     text_clear(&t);
     text_str(&t, "{\"");
     for (int i = 0; i < 3000; i++)
@@ -138,6 +139,7 @@ TEST(control_flat_objects_have_bounds)
     text_str(&t, "\":1}");
     REQUIRE(flat_begin(&f, bytes_of(t.p, t.n)) == ST_OK);
     CHECK(flat_next(&f, key, &v) == ST_ELIMIT);
+    flat_end(&f);
     text_free(&t);
 }
 

@@ -1,6 +1,5 @@
-/* Reads one flat JSON object (RFC 8259): members are strings, numbers without fraction, true, false
- * or null. That is all the control protocol sends, and a parser of this size can be trusted with
- * what a local user sends. */
+/* One flat JSON object (RFC 8259), member by member: all that the control protocol sends. Reading
+ * is jansson's; here stand the bounds. */
 #ifndef BANYAN_CONTROL_FLAT_H
 #define BANYAN_CONTROL_FLAT_H
 
@@ -19,14 +18,16 @@ struct flat_value {
 };
 
 struct flat {
-    const uint8_t *p, *end;
+    void *object; /* owned */
+    void *member;
     unsigned members;
 };
 
-/* Opens the object in `line`. ST_ESYNTAX. */
+/* Opens the object in `line`; flat_end() gives it back, also after an error. ST_ESYNTAX. */
 enum status flat_begin(struct flat *f, struct bytes line) MUST_USE;
-/* The next member: ST_OK, ST_ENOTFOUND at the end of a well-formed object, ST_ESYNTAX, ST_ELIMIT
- * (too many, or too long). */
+/* The next member: ST_OK, ST_ENOTFOUND at the end, ST_ESYNTAX (a member that is an object, an array
+ * or no whole positive number), ST_ELIMIT (too many, or too long). */
 enum status flat_next(struct flat *f, char key[FLAT_TEXT], struct flat_value *ret) MUST_USE;
+void flat_end(struct flat *f);
 
 #endif
