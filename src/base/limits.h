@@ -103,6 +103,8 @@ enum {
     LIMIT_CONFIG_NODES = 4000000,
     LIMIT_CONFIG_DEPTH = 12,
     LIMIT_CONFIG_INCLUDES = 8,
+    /* Files in all: two includes of itself would otherwise be 2^8 readings. */
+    LIMIT_CONFIG_FILES = 64,
     LIMIT_CONFIG_ERRORS = 200,
 
     /* Answers that may wait for a TCP client to read them: two of the largest and their length

@@ -13,6 +13,7 @@ struct parse {
     const struct yaml_source *src; /* the file being read */
     const char *base_dir;
     unsigned depth; /* of includes */
+    unsigned files_read;
     struct arena *nodes;
     struct places *places;
 };
@@ -218,9 +219,12 @@ static void include_file(struct parse *p, const struct yaml_node *n)
         COMPLAIN(p, n, "include", NULL, "include must be a path or a list of paths");
         return;
     }
-    if (p->files == NULL || p->depth >= LIMIT_CONFIG_INCLUDES) {
-        COMPLAIN(p, n, "include", NULL,
-                 p->files ? "files include one another too deep" : "files cannot be included here");
+    if (p->files == NULL || p->depth >= LIMIT_CONFIG_INCLUDES ||
+        p->files_read++ >= LIMIT_CONFIG_FILES) {
+        COMPLAIN(p, n, "include", NULL, "%s",
+                 p->files == NULL                    ? "files cannot be included here"
+                 : p->depth >= LIMIT_CONFIG_INCLUDES ? "files include one another too deep"
+                                                     : "too many files are included");
         return;
     }
     struct option path = {.path = "include", .type = OPT_PATH, .min = 1, .max = 4095};
