@@ -212,7 +212,7 @@ static void put_host(struct making *m, const struct plan *p, unsigned i)
         break;
     case 4:
         text_fmt(t, "%s %u TXT \"%0*u\"\n", label, ttl, (int)(1 + roll(m, 250)), i);
-        /* fall through */
+        __attribute__((fallthrough));
     default:
         text_fmt(t, "%s %u A 45.100.%u.%u\n", label, ttl, (unsigned)roll(m, 256), i);
         if (one_in(m, 2))
