@@ -85,6 +85,7 @@ static enum status set_resolver(struct served *s, unsigned workers, struct text 
     r->timeout_ms = c->resolver.timeout_ms;
     r->max_clients = MAX(c->resolver.max_clients / workers, 1u);
     r->identity = c->server.identity;
+    r->cookie_key = s->auth.cookie_key;
     return set_hints(s, say);
 }
 

@@ -6,6 +6,7 @@ enum {
     EXPLORE_ONE_IN = 16,
     /* A further try of an address costs as much as this much slower. */
     TRY_COST_US = 400000,
+    NO_ROUTE_COST_US = 10000000,
 };
 
 static unsigned tries_max(const struct lookup *l)
@@ -28,7 +29,9 @@ static int best_address(struct resolver *r, struct lookup *l, const char **ret_t
         /* Strangers are taken in any order. */
         uint64_t cost = s.srtt_us + (s.known ? 0 : env_random_below(r->env, 1000)) +
                         (uint64_t)a->tries * TRY_COST_US;
-        if (explore && !s.known && s.timeouts == 0 && a->tries == 0)
+        if (a->addr.family == ADDR_V6 && now.mono_us < r->no_ipv6_until_us)
+            cost += NO_ROUTE_COST_US;
+        else if (explore && !s.known && s.timeouts == 0 && a->tries == 0)
             cost = 0;
         if (cost >= best_cost)
             continue;

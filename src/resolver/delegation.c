@@ -44,10 +44,9 @@ static void add_server(struct cut *c, const uint8_t *name)
     s->hopeless = name_in(name, c->zone.w);
 }
 
-void cut_servers(struct resolver *r, struct cut *c, const struct rrset *ns)
+void cut_servers(struct cut *c, const struct rrset *ns)
 {
     struct rdata_iter it = rdata_iter(ns);
-    (void)r;
     for (struct bytes rd; rdata_iter_next(&it, &rd);)
         add_server(c, rd.p);
 }
@@ -124,7 +123,7 @@ static bool cut_cached(struct resolver *r, struct lookup *l, const uint8_t *zone
         return false;
     cut_begin(&l->cut, zone, now.mono_us + (uint64_t)e.ttl_s * 1000000);
     l->cut.from_cache = true;
-    cut_servers(r, &l->cut, &e.set);
+    cut_servers(&l->cut, &e.set);
     cut_addresses_cached(r, l, now);
     return cut_usable(&l->cut);
 }

@@ -7,6 +7,8 @@
 enum {
     TCP_TIMEOUT_MS = 3000, /* connecting takes a round trip of its own, often two */
     SLOT_BITS = 16,
+    NO_ROUTE_MAX = 3,
+    NO_ROUTE_US = 60000000,
 };
 
 static struct exchange *exchange_new(struct resolver *r)
@@ -195,6 +197,8 @@ void resolver_reply(struct resolver *r, uint64_t id, const struct netaddr *from,
         struct msg m;
         arena_reset(&r->scratch);
         enum status st = msg_parse(wire, &r->scratch, &m);
+        if (x->to.family == ADDR_V6)
+            r->no_route = 0;
         servers_answered(r->servers, &x->to, (uint32_t)MIN(now.mono_us - x->sent_us, UINT32_MAX),
                          now);
         reply_follow(r, l, x, st == ST_OK ? &m : NULL, now);
@@ -215,6 +219,11 @@ void resolver_failed(struct resolver *r, uint64_t id, enum status why, struct no
                                      : why == ST_ETIMEOUT ? "no connection in time"
                                                           : status_text(why)};
     note(l, now, WHY_UNREACHABLE, &d);
+    /* A host without IPv6 finds that out here, not at every server anew. */
+    if (why == ST_EIO && x->to.family == ADDR_V6 && ++r->no_route >= NO_ROUTE_MAX) {
+        r->no_route = 0;
+        r->no_ipv6_until_us = now.mono_us + NO_ROUTE_US;
+    }
     if (why != ST_ELIMIT)
         servers_failed(r->servers, &x->to, now);
     l->cut.address[x->address].bad = true;

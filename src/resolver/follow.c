@@ -87,7 +87,7 @@ static void refer(struct resolver *r, struct lookup *l, const struct msg *m, str
     ns->rclass = CACHE_CLASS_CUT;
     cache_put(cache, ns, RANK_REFERRAL, now);
     cut_begin(c, ns->owner, MIN(c->dies_us, now.mono_us + (uint64_t)ns->ttl * 1000000));
-    cut_servers(r, c, ns);
+    cut_servers(c, ns);
     for (unsigned k = 0; k < c->servers; k++)
         for (unsigned t = 0; t < 2; t++) {
             struct rrset set;

@@ -206,6 +206,12 @@ static void child_done(struct resolver *r, struct lookup *parent, const struct l
             if (c->answer[i].type == parent->child_type)
                 cut_add(r, &parent->cut, parent->child_server, &c->answer[i]);
         parent->phase = PHASE_ASK;
+        /* Another question's budget ran out, not ours: once more, on our own account. */
+        if (c->rcode == RCODE_SERVFAIL && c->job != parent->job && !parent->rejoined) {
+            struct cut_server *s = &parent->cut.server[parent->child_server];
+            parent->rejoined = true;
+            *(parent->child_type == RR_A ? &s->asked_a : &s->asked_aaaa) = false;
+        }
     }
     lookup_ready(r, parent);
 }

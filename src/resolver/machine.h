@@ -143,7 +143,7 @@ struct lookup {
     uint8_t minimised; /* minimised questions sent */
     bool full;         /* no more minimisation for this zone */
     bool primed;       /* has waited for priming */
-    bool truncating;   /* an address of this cut truncates over TCP too, or the like */
+    bool rejoined;     /* a sub-query shared with another job failed for that job's sake */
     struct name asked;
     uint16_t asked_type;
     struct exchange *exchange;
@@ -217,7 +217,7 @@ struct resolver {
     const struct resolver_options *opt;
     struct cache *cache;
     const struct env *env;
-    struct hash_key key;
+    struct hash_key key, own_cookie_key;
     struct query_options shared; /* for the pipeline's stages */
     struct resolver_counters count;
     struct servers *servers;
@@ -236,7 +236,9 @@ struct resolver {
     uint64_t generation;
     struct heap timers, deadlines;
     struct list sending, closing;
-    uint64_t prime_again_us; /* priming failed: not before this mono time */
+    uint8_t no_route;          /* IPv6 queries that found no route, in a row */
+    uint64_t no_ipv6_until_us; /* mono time: IPv6 is the last choice until then */
+    uint64_t prime_again_us;   /* priming failed: not before this mono time */
 
     struct arena scratch; /* for one call */
     struct reading reading;
@@ -296,9 +298,9 @@ bool spend(struct lookup *l, enum budget_item item, uint32_t amount, struct now 
 /* delegation.c */
 void cut_find(struct resolver *r, struct lookup *l, struct now now);
 void cut_begin(struct cut *c, const uint8_t *zone, uint64_t dies_us);
-/* The cut that a referral names; false if it has no usable server. glue: may be cached and used. */
+/* Has an address, or a server that can be looked up. */
 bool cut_usable(const struct cut *c);
-void cut_servers(struct resolver *r, struct cut *c, const struct rrset *ns);
+void cut_servers(struct cut *c, const struct rrset *ns);
 /* Adds addresses of the cut's server k from an RRset. */
 void cut_add(struct resolver *r, struct cut *c, unsigned k, const struct rrset *set);
 void cut_addresses_cached(struct resolver *r, struct lookup *l, struct now now);

@@ -12,7 +12,7 @@ static void cut_hints(struct resolver *r, struct cut *c)
         size_t n = name_copy(rd + 2, h->server.w);
         put_be16(rd, (uint16_t)n);
         ns.rdata_size = (uint32_t)(2 + n);
-        cut_servers(r, c, &ns);
+        cut_servers(c, &ns);
         unsigned k = 0;
         while (k < c->servers && !name_equal(c->server[k].name.w, h->server.w))
             k++;

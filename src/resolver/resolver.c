@@ -25,6 +25,8 @@ void resolver_swap(struct resolver *r, const struct resolver_options *opt)
     r->shared.udp_size = MAX(opt->udp_size, (uint16_t)LIMIT_UDP_PLAIN);
     r->shared.recursion = true;
     r->shared.cookies = true;
+    bool given = (opt->cookie_key.k0 | opt->cookie_key.k1) != 0;
+    r->shared.key = given ? opt->cookie_key : r->own_cookie_key;
     r->shared.keepalive_ms = 10000;
     r->shared.nsid =
         opt->identity != NULL ? bytes_str(opt->identity) : (struct bytes){.p = NULL, .n = 0};
@@ -39,7 +41,7 @@ struct resolver *resolver_new(const struct resolver_options *opt, struct cache *
     r->cache = cache;
     r->env = env;
     env->random(env->ctx, &r->key, sizeof r->key);
-    env->random(env->ctx, &r->shared.key, sizeof r->shared.key);
+    env->random(env->ctx, &r->own_cookie_key, sizeof r->own_cookie_key);
     list_init(&r->ready);
     list_init(&r->lookups);
     list_init(&r->done);
@@ -213,9 +215,15 @@ bool resolver_effect(struct resolver *r, struct effect *ret)
         effect_send(r, CONTAINER_OF(r->sending.next, struct exchange, link), ret);
         return true;
     }
-    if (list_empty(&r->done))
-        return false;
-    struct lookup *l = CONTAINER_OF(r->done.next, struct lookup, link);
+    struct lookup *l;
+    for (;;) {
+        if (list_empty(&r->done))
+            return false;
+        l = CONTAINER_OF(r->done.next, struct lookup, link);
+        if (!list_empty(&l->waiters))
+            break;
+        lookup_free(r, l);
+    }
     effect_answer(r, CONTAINER_OF(l->waiters.next, struct client, wait.link), l, ret);
     return true;
 }

@@ -44,6 +44,7 @@ struct resolver_options {
     uint32_t timeout_ms;  /* for a server never asked before (376 ms in Unbound) */
     uint32_t max_clients; /* client queries waiting at once on this worker */
     const char *identity; /* NSID */
+    struct hash_key cookie_key; /* RFC 9018, the same on all workers; zero: one of its own */
 };
 
 void resolver_options_default(struct resolver_options *opt);
