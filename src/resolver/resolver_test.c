@@ -297,3 +297,218 @@ TEST(pipeline_is_in_order)
 {
     CHECK(role_check(&resolver_role) == NULL);
 }
+
+static enum outcome submit(struct world *w, const char *name, uint64_t token)
+{
+    struct edns_out o = {.present = true, .udp_size = 1232};
+    size_t n = encode_query(w->in, sizeof w->in, 1, MSG_RD, nm(name).w, RR_A, CLASS_IN, &o);
+    static const uint8_t client[] = {127, 0, 0, 1};
+    struct request rq = {.client = netaddr_v4(client, 5),
+                         .now = w->now,
+                         .token = token,
+                         .wire = bytes_of(w->in, n),
+                         .out = w->out,
+                         .out_cap = 4096};
+    return resolver_request(w->r, &rq, &w->out_n);
+}
+
+/* RFC 5452 section 5: a thousand equal questions cost what one costs. */
+TEST(equal_questions_are_joined)
+{
+    static struct world w;
+    memset(&w, 0, sizeof w);
+    begin(&w, "");
+    for (uint64_t i = 0; i < 1000; i++)
+        CHECK_EQ(submit(&w, "www.example.org.", i), OUTCOME_LATER);
+    CHECK_EQ(submit(&w, "www.example.org.", 1000), OUTCOME_ANSWER); /* LIMIT_WAITERS: SERVFAIL */
+    CHECK_EQ(resolver_counters(w.r)->overload, 1);
+    pump(&w);
+    CHECK_EQ(w.sent, 4);
+    CHECK_EQ(resolver_counters(w.r)->coalesced, 999);
+    end(&w);
+}
+
+TEST(clients_beyond_the_limit_are_told_at_once)
+{
+    static struct world w;
+    memset(&w, 0, sizeof w);
+    begin(&w, "");
+    w.opt.max_clients = 2;
+    CHECK_EQ(submit(&w, "a.example.org.", 1), OUTCOME_LATER);
+    CHECK_EQ(submit(&w, "b.example.org.", 2), OUTCOME_LATER);
+    CHECK_EQ(submit(&w, "c.example.org.", 3), OUTCOME_ANSWER);
+    CHECK_EQ(w.out[3] & 15, RCODE_SERVFAIL);
+    pump(&w);
+    end(&w);
+}
+
+struct task_result {
+    unsigned calls, events;
+    uint16_t rcode, culprit;
+};
+
+static void task_done(void *ctx, struct bytes answer, const struct trace *trace)
+{
+    struct task_result *t = ctx;
+    const struct trace_event *e = trace_culprit(trace);
+    t->calls++;
+    t->events = trace->total;
+    t->rcode = answer.n > 3 ? answer.p[3] & 15 : 99;
+    t->culprit = e != NULL ? e->reason : 0;
+}
+
+static struct task_result run_task(struct world *w, const char *name, bool cold)
+{
+    struct task_result t = {0};
+    struct name n = nm(name);
+    struct resolve_task task = {.name = n.w,
+                                .type = RR_A,
+                                .rclass = CLASS_IN,
+                                .cold = cold,
+                                .armed = true,
+                                .done = task_done,
+                                .ctx = &t};
+    w->sent = 0;
+    CHECK_EQ(resolver_resolve(w->r, &task, w->now), ST_OK);
+    pump(w);
+    CHECK_EQ(t.calls, 1);
+    return t;
+}
+
+TEST(a_cold_task_leaves_the_cache_alone)
+{
+    static struct world w;
+    memset(&w, 0, sizeof w);
+    begin(&w, "");
+    struct task_result t = run_task(&w, "www.example.org.", true);
+    CHECK_EQ(t.rcode, RCODE_NOERROR);
+    CHECK_EQ(w.sent, 4);
+    CHECK(t.events > 10);
+    CHECK_EQ(cache_stats(w.cache).inserts, 0);
+    run_task(&w, "www.example.org.", false);
+    CHECK_EQ(w.sent, 4);
+    run_task(&w, "www.example.org.", false);
+    CHECK_EQ(w.sent, 0);
+    run_task(&w, "www.example.org.", true);
+    CHECK_EQ(w.sent, 4);
+    CHECK_EQ(run_task(&w, "localhost.", true).rcode, RCODE_NOERROR);
+    end(&w);
+}
+
+TEST(a_failure_names_its_culprit)
+{
+    static struct world w;
+    memset(&w, 0, sizeof w);
+    begin(&w, "3 * * rcode=5\n");
+    struct task_result t = run_task(&w, "www.example.org.", false);
+    CHECK_EQ(t.rcode, RCODE_SERVFAIL);
+    CHECK_EQ(t.culprit, WHY_REPLY_LAME);
+    end(&w);
+}
+
+/* An RRset of more records than anybody needs is no answer (CVE-2024-11187). */
+TEST(huge_rrsets_are_refused)
+{
+    static struct world w;
+    memset(&w, 0, sizeof w);
+    struct encode e;
+    static uint8_t wire[65536];
+    begin(&w, "3 * * silent\n");
+    CHECK_EQ(submit(&w, "www.example.org.", 1), OUTCOME_LATER);
+    struct effect f;
+    bool answered = false;
+    for (int turn = 0; turn < 50 && !answered; turn++) {
+        while (resolver_effect(w.r, &f)) {
+            answered |= f.kind == EFFECT_ANSWER;
+            if (f.kind == EFFECT_ANSWER)
+                CHECK_EQ(f.data.p[3] & 15, RCODE_SERVFAIL);
+            bool found = false;
+            if (f.kind != EFFECT_SEND)
+                continue;
+            struct netaddr to = f.to;
+            size_t n;
+            if (to.a[3] != 3) {
+                n = serve(&w, &f, base_world, &found);
+                resolver_reply(w.r, f.id, &to, bytes_of(w.reply, n), w.now);
+                continue;
+            }
+            struct name q = nm("www.example.org.");
+            encode_begin(&e, wire, sizeof wire, get_be16(f.data.p), MSG_QR | MSG_AA);
+            (void)!encode_question(&e, q.w, RR_A, CLASS_IN);
+            for (unsigned i = 0; i <= LIMIT_RRSET_RECORDS; i++) {
+                uint8_t rd[] = {10, 0, (uint8_t)(i >> 8), (uint8_t)i};
+                (void)!encode_rr(&e, SECTION_ANSWER, q.w, RR_A, CLASS_IN, 60, bytes_of(rd, 4));
+            }
+            n = encode_finish(&e);
+            resolver_reply(w.r, f.id, &to, bytes_of(wire, n), w.now);
+        }
+        uint64_t due = resolver_deadline(w.r);
+        if (due != UINT64_MAX)
+            w.now.mono_us = MAX(due, w.now.mono_us);
+        resolver_tick(w.r, w.now);
+    }
+    CHECK(answered);
+    end(&w);
+}
+
+/* Off-path forgery: after a few near misses the question goes over TCP, and no forgery ends it. */
+TEST(near_misses_lead_to_tcp)
+{
+    static struct world w;
+    memset(&w, 0, sizeof w);
+    begin(&w, "3 www.example.org A badid,udp; n www.example.org. 9 A 6.6.6.6\n");
+    CHECK_EQ(submit(&w, "www.example.org.", 1), OUTCOME_LATER);
+    struct effect f;
+    unsigned tcp = 0;
+    for (int turn = 0; turn < 100; turn++)
+        while (resolver_effect(w.r, &f)) {
+            if (f.kind != EFFECT_SEND)
+                continue;
+            struct netaddr to = f.to;
+            bool found = false;
+            uint64_t id = f.id;
+            tcp += f.transport == TRANSPORT_TCP;
+            size_t n = serve(&w, &f, w.lines[0], &found);
+            bool forged = found;
+            if (!found)
+                n = serve(&w, &f, base_world, &found);
+            for (int i = 0; i < (forged ? LIMIT_MISMATCHES : 1); i++)
+                resolver_reply(w.r, id, &to, bytes_of(w.reply, n), w.now);
+        }
+    CHECK_EQ(tcp, 1);
+    CHECK_EQ(resolver_counters(w.r)->upstream_mismatch, LIMIT_MISMATCHES);
+    ask(&w, "www.example.org A");
+    CHECK_EQ(w.sent, 0);
+    end(&w);
+}
+
+/* IDs come from the random source: no two runs of them alike, none twice in a row more often than
+ * chance has it (CVE-2025-40780). */
+TEST(ids_are_spread)
+{
+    static struct world w;
+    static uint16_t seen[65536];
+    memset(&w, 0, sizeof w);
+    memset(seen, 0, sizeof seen);
+    begin(&w, "");
+    struct effect f;
+    unsigned ids = 0, twice = 0;
+    for (int i = 0; i < 1000; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "n%d.example.org.", i);
+        (void)submit(&w, name, 1);
+        while (resolver_effect(w.r, &f)) {
+            bool found = false;
+            if (f.kind != EFFECT_SEND)
+                continue;
+            twice += seen[get_be16(f.data.p)]++ > 0;
+            ids++;
+            struct netaddr to = f.to;
+            size_t n = serve(&w, &f, base_world, &found);
+            resolver_reply(w.r, f.id, &to, bytes_of(w.reply, n), w.now);
+        }
+    }
+    CHECK(ids > 1000);
+    CHECK(twice < 40); /* 1000 * 1000 / 2 / 65536 = 8 by chance */
+    end(&w);
+}
