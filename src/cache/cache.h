@@ -15,9 +15,9 @@
 struct cache;
 
 enum {
-    /* Delegations and glue are kept in a class of their own (private use, RFC 6895 section 3.2), apart
-     * from what clients get for the same names: a child's own NS RRset can so never prolong or change
-     * its delegation (ghost domains, CVE-2022-30698), and glue is never an answer. */
+    /* Delegations and glue are kept in a class of their own (private use, RFC 6895 section 3.2),
+     * apart from what clients get for the same names: a child's own NS RRset can so never prolong
+     * or change its delegation (ghost domains, CVE-2022-30698), and glue is never an answer. */
     CACHE_CLASS_CUT = 0xff00,
 };
 
