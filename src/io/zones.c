@@ -18,6 +18,7 @@ enum { MARKS_MAX = 64, LOADERS_MAX = 16, SAY_MAX = 262144 };
 struct loading {
     struct zone_entry *entry;
     struct text say;
+    bool first; /* at the start the complaints are printed: the log need not repeat them */
 };
 
 struct load {
@@ -111,7 +112,8 @@ static void say_diag(void *ctx, const struct diag *d)
     if (d->severity == SEV_INFO)
         return;
     diag_text(d, false, &job->say);
-    log_diag(d->severity == SEV_ERROR ? "zone-error" : "zone-warning", d);
+    if (!job->first)
+        log_diag(d->severity == SEV_ERROR ? "zone-error" : "zone-warning", d);
 }
 
 static void load_one(struct load *l, struct loading *job)
@@ -147,8 +149,9 @@ static void load_one(struct load *l, struct loading *job)
     e->state = e->zone != NULL ? ZONE_KEPT : ZONE_BAD;
     if (sink.errors == 0)
         text_fmt(&job->say, "%s: error: %s\n", e->file, status_text(st));
-    log_event(LEVEL_ERROR, "zone-not-loaded", "zone=%s file=%s errors=%u reason=\"%s\" old=%s",
-              name, e->file, sink.errors, status_text(st), e->zone ? "kept" : "none");
+    if (!job->first)
+        log_event(LEVEL_ERROR, "zone-not-loaded", "zone=%s file=%s errors=%u reason=\"%s\" old=%s",
+                  name, e->file, sink.errors, status_text(st), e->zone ? "kept" : "none");
 }
 
 static void *loader_main(void *arg)
@@ -236,7 +239,7 @@ static enum status run_loaders(struct load *l, struct text *say)
     if (l->jobs == NULL)
         return ST_ENOMEM;
     for (size_t i = 0; i < s->n; i++)
-        l->jobs[i] = (struct loading){&s->v[i], text_heap(SAY_MAX)};
+        l->jobs[i] = (struct loading){&s->v[i], text_heap(SAY_MAX), l->old == NULL};
     pthread_t thread[LOADERS_MAX];
     unsigned n = 0, want = loader_count(s->n);
     while (n + 1 < want && pthread_create(&thread[n], NULL, loader_main, l) == 0)
