@@ -38,7 +38,7 @@ TEST(trace_timeline_reads)
               "     0.0 ms      the client asks for www.example.org. A\n"
               "     0.1 ms  --> ask 198.41.0.4 over UDP: www.example.org. A\n"
               "    12.3 ms  <-- 198.41.0.4 refers to the servers of org.: 6 servers; x (12.2 ms)\n"
-              "    15.0 ms  === answered with 1 records: 192.0.2.1\n"
+              "    15.0 ms  === the answer: 192.0.2.1\n"
               "result: NOERROR in 15.0 ms; spent: 2 of 100 upstream packets\n");
     text_clear(&out);
     trace_mermaid(&t, &out);

@@ -1,7 +1,9 @@
 /* One question on its way: the cache, the zone to ask, a server, again, until it is answered. */
 #include "resolver/machine.h"
 
-enum { STEPS_MAX = 256 };
+#include "dns/rdata.h"
+
+enum { STEPS_MAX = 256, VERDICT_RECORDS = 4 };
 
 void note(struct lookup *l, struct now now, enum reason why, const struct trace_detail *d)
 {
@@ -216,6 +218,25 @@ static void child_done(struct resolver *r, struct lookup *parent, const struct l
     lookup_ready(r, parent);
 }
 
+/* The first few RDATA of the answer, for the verdict of an armed trace; NULL if there are none. */
+static const char *answer_words(const struct lookup *l, char *buf, size_t cap)
+{
+    struct text t = text_of(buf, cap);
+    unsigned shown = 0;
+    for (unsigned i = 0; l->job->trace.armed && i < l->answers; i++) {
+        struct rdata_iter it = rdata_iter(&l->answer[i]);
+        bool last = i + 1 == l->answers;
+        for (struct bytes rd;
+             (last || l->answer[i].type == l->type) && rdata_iter_next(&it, &rd);) {
+            text_str(&t, shown == 0 ? "" : shown == VERDICT_RECORDS ? ", ..." : ", ");
+            if (shown++ == VERDICT_RECORDS)
+                return buf;
+            rdata_text(l->answer[i].type, rd, &t);
+        }
+    }
+    return shown > 0 ? buf : NULL;
+}
+
 void lookup_end(struct resolver *r, struct lookup *l, enum reason why, uint16_t rcode,
                 const char *text, struct now now)
 {
@@ -230,8 +251,13 @@ void lookup_end(struct resolver *r, struct lookup *l, enum reason why, uint16_t 
     unsigned records = 0;
     for (unsigned i = 0; i < l->answers; i++)
         records += l->answer[i].count;
-    struct trace_detail d = {
-        .name = l->at, .type = l->type, .rcode = rcode, .value = records, .text = text};
+    char buf[400];
+    const char *words = why == WHY_ANSWERED ? answer_words(l, buf, sizeof buf) : NULL;
+    struct trace_detail d = {.name = l->at,
+                             .type = l->type,
+                             .rcode = rcode,
+                             .value = records,
+                             .text = words != NULL ? words : text};
     note(l, now, why, &d);
     if (rcode == RCODE_SERVFAIL) {
         r->count.servfail += l->depth == 0;
