@@ -1,5 +1,5 @@
 /* Every limit in one place, each with the RFC or the attack it answers. Where the peers differ, the
- * reason for our choice stands beside it. (The table in docs/limits.md is printed from here.) */
+ * reason for our choice stands beside it. (docs/limits.md is printed from here.) */
 #ifndef BANYAN_BASE_LIMITS_H
 #define BANYAN_BASE_LIMITS_H
 
