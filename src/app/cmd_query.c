@@ -2,6 +2,7 @@
  * stands before the first name goes for all questions, what stands behind a name for that one. */
 #include "app/cmd_query.h"
 
+#include "app/lab.h"
 #include "app/opts.h"
 #include "app/query.h"
 #include "dns/encode.h"
@@ -389,6 +390,11 @@ static size_t servers_of(const struct query *q, struct netaddr ret[SERVERS_MAX])
     char host[SERVER_TEXT_MAX];
     if (q->server[0] == '\0')
         return resolv_conf(q, port, ret);
+    struct lab_state lab;
+    if (strcmp(q->server, "lab") == 0 && lab_find(&lab)) {
+        ret[0] = lab.resolver;
+        return 1;
+    }
     if (netaddr_parse_port(bytes_str(q->server), port, &ret[0]) == ST_OK) {
         if (wanted(q, &ret[0]))
             return 1;
@@ -530,6 +536,7 @@ static void print_help(void)
     fputs("\nexamples:\n"
           "  banyan query example.org                      the address, from the usual server\n"
           "  banyan query @192.0.2.53 example.org MX       one server, one type\n"
+          "  banyan query @lab www.example.org             the resolver of the running lab\n"
           "  banyan query @::1:5353 -x 192.0.2.7 +short    a reverse name, only the data\n"
           "  banyan query example.org SOA +norec +nsid +dnssec\n"
           "  banyan query --json example.org AAAA example.net TXT\n",
