@@ -7,6 +7,12 @@
 
 #include "base/text.h"
 
+/* The JSON library that reads (control/flat.c) exports functions of these names: ours are linked
+ * under others, so that neither is taken for the other. */
+#define json_object banyan_json_object
+#define json_array  banyan_json_array
+#define json_null   banyan_json_null
+
 enum { JSON_DEPTH_MAX = 32 };
 
 struct json {
