@@ -48,6 +48,15 @@ def pss_mib(pid):
     return total / 1024
 
 
+def peak_mib(pid):
+    """The most that was resident at once, pages of files included; of one process."""
+    try:
+        with open("/proc/%d/status" % pid) as f:
+            return int(re.search(r"^VmHWM:\s+(\d+)", f.read(), re.M)[1]) / 1024
+    except (OSError, TypeError):
+        return 0.0
+
+
 def answers(address, port, name, rrtype, recurse):
     """Does the server answer, with NOERROR and at least one record?"""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
