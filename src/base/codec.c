@@ -37,23 +37,32 @@ void base32hex_text(struct bytes b, struct text *out)
         text_char(out, b32_digits[acc << (5 - bits) & 31]);
 }
 
-static int hex_value(uint8_t c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-static int b64_value(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z'   ? c - 'A'
-           : c >= 'a' && c <= 'z' ? c - 'a' + 26
-           : c >= '0' && c <= '9' ? c - '0' + 52
-           : c == '+'             ? 62
-           : c == '/'             ? 63
-                                  : -1;
-}
+/* Values of digits by table: signed zones are mostly base64, and a chain of comparisons a character
+ * was the largest part of reading them. -1: no digit. */
+static const int8_t b64_values[256] = {
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 62, -1, -1, -1, 63,
+    52, 53, 54, 55, 56, 57, 58, 59, 60, 61, -1, -1, -1, -1, -1, -1, -1, 0,  1,  2,  3,  4,  5,  6,
+    7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, -1, -1, -1, -1, -1,
+    -1, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48,
+    49, 50, 51, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+static const int8_t hex_values[256] = {
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  -1, -1, -1, -1, -1, -1, -1, 10, 11, 12, 13, 14, 15, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, 10, 11, 12, 13, 14, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
 
 static int b32_value(uint8_t c)
 {
@@ -67,12 +76,35 @@ enum status hex_parse(struct bytes t, struct writer *out)
 {
     if (t.n % 2 != 0)
         return ST_ESYNTAX;
+    uint8_t *to = wr_room(out, t.n / 2), *mark = to;
+    if (to == NULL)
+        return ST_ENOSPACE;
     for (size_t i = 0; i < t.n; i += 2) {
-        int hi = hex_value(t.p[i]), lo = hex_value(t.p[i + 1]);
-        if (hi < 0 || lo < 0)
+        int v = hex_values[t.p[i]] * 16 | hex_values[t.p[i + 1]];
+        if (v < 0) {
+            wr_rollback(out, mark);
             return ST_ESYNTAX;
-        wr_u8(out, (uint8_t)(hi << 4 | lo));
+        }
+        *to++ = (uint8_t)v;
     }
+    return ST_OK;
+}
+
+/* The last four characters, which may end in padding. */
+static enum status base64_last(const uint8_t *p, struct writer *out)
+{
+    int pad = p[3] != '=' ? 0 : p[2] != '=' ? 1 : 2;
+    uint32_t v = 0;
+    for (int k = 0; k < 4; k++) {
+        int d = k >= 4 - pad ? 0 : b64_values[p[k]];
+        if (d < 0)
+            return ST_ESYNTAX;
+        v = v << 6 | (uint32_t)d;
+    }
+    if ((pad == 2 && (v & 0xffff)) || (pad == 1 && (v & 0xff)))
+        return ST_ESYNTAX;
+    uint8_t b[3] = {(uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v};
+    wr_bytes(out, b, (size_t)(3 - pad));
     return wr_ok(out) ? ST_OK : ST_ENOSPACE;
 }
 
@@ -80,22 +112,24 @@ enum status base64_parse(struct bytes t, struct writer *out)
 {
     if (t.n % 4 != 0)
         return ST_ESYNTAX;
-    for (size_t i = 0; i < t.n; i += 4) {
-        bool last = i + 4 == t.n;
-        int pad = last && t.p[i + 3] == '=' ? (t.p[i + 2] == '=' ? 2 : 1) : 0;
-        uint32_t v = 0;
-        for (int k = 0; k < 4; k++) {
-            int d = k >= 4 - pad ? 0 : b64_value(t.p[i + (size_t)k]);
-            if (d < 0)
-                return ST_ESYNTAX;
-            v = v << 6 | (uint32_t)d;
-        }
-        if ((pad == 2 && (v & 0xffff)) || (pad == 1 && (v & 0xff)))
+    if (t.n == 0)
+        return ST_OK;
+    uint8_t *to = wr_room(out, (t.n / 4 - 1) * 3), *mark = to;
+    if (to == NULL)
+        return ST_ENOSPACE;
+    const uint8_t *p = t.p, *end = t.p + t.n - 4;
+    for (; p < end; p += 4, to += 3) {
+        int a = b64_values[p[0]], b = b64_values[p[1]], c = b64_values[p[2]], d = b64_values[p[3]];
+        if ((a | b | c | d) < 0) {
+            wr_rollback(out, mark);
             return ST_ESYNTAX;
-        uint8_t b[3] = {(uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v};
-        wr_bytes(out, b, (size_t)(3 - pad));
+        }
+        uint32_t v = (uint32_t)a << 18 | (uint32_t)b << 12 | (uint32_t)c << 6 | (uint32_t)d;
+        to[0] = (uint8_t)(v >> 16);
+        to[1] = (uint8_t)(v >> 8);
+        to[2] = (uint8_t)v;
     }
-    return wr_ok(out) ? ST_OK : ST_ENOSPACE;
+    return base64_last(end, out);
 }
 
 enum status base32hex_parse(struct bytes t, struct writer *out)
