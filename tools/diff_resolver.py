@@ -238,6 +238,27 @@ def excuse(q, got):
 
 # --- what may differ -------------------------------------------------------------------------------
 
+@accepted('one RRset is enough of an answer (RFC 8482), which one is free')
+def any_minimal(q, got):
+    mine = got['banyan']
+    return (q.rtype == 'ANY' and is_answer(mine) and mine.rcode == 'NOERROR' and bool(mine.answer) and
+            any(is_answer(o) and o.rcode == 'NOERROR' and o.answer for o in (got['unbound'], got['bind'])) and
+            not mine.flags['AA'] and not mine.flags['AD'])
+
+
+@accepted('chains of more than 11 aliases: Unbound goes on a little longer, BIND gives the first ones with SERVFAIL')
+def long_chain(q, got):
+    mine = got['banyan']
+    return (is_answer(mine) and mine.rcode == 'SERVFAIL' and
+            all(not is_answer(o) or o.rcode == 'SERVFAIL' or sum(k == 'CNAME' for _, k, _ in o.answer) >= 11
+                for o in (got['unbound'], got['bind'])))
+
+
+@accepted('version.bind and the like are refused unless they are configured')
+def chaos(q, got):
+    return q.rclass != 'IN' and is_answer(got['banyan']) and got['banyan'].rcode == 'REFUSED'
+
+
 # --- the resolvers -----------------------------------------------------------------------------------
 
 def find(word):
