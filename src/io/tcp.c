@@ -36,6 +36,12 @@ static uint32_t client_slot(const struct client_table *t, const struct netaddr *
     return (uint32_t)(siphash13(&key, a->a, a->family == ADDR_V4 ? 4 : 8) % CLIENT_SLOTS);
 }
 
+static void leave(struct front *f, uint32_t slot)
+{
+    atomic_fetch_sub_explicit(&f->clients->count[slot], 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&f->clients->total, 1, memory_order_relaxed);
+}
+
 void conn_close(struct conn *c)
 {
     struct front *f = c->front;
@@ -48,8 +54,7 @@ void conn_close(struct conn *c)
     list_remove(&c->lru);
     tcp_in_free(&c->in);
     tcp_out_free(&c->out);
-    atomic_fetch_sub_explicit(&f->clients->total, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&f->clients->count[c->slot], 1, memory_order_relaxed);
+    leave(f, c->slot);
     loop_bury(f->loop, &c->grave);
 }
 
@@ -263,8 +268,7 @@ static bool admit(struct front *f, uint32_t slot)
     if (mine < MIN(f->limits.max_per_client, 65000u) &&
         (all < f->limits.max_connections || close_idlest(f)))
         return true;
-    atomic_fetch_sub_explicit(&t->count[slot], 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&t->total, 1, memory_order_relaxed);
+    leave(f, slot);
     return false;
 }
 
@@ -273,8 +277,11 @@ static void conn_new(struct front *f, const struct listener *l, int fd,
 {
     struct netaddr peer = sockaddr_get(sa);
     uint32_t slot = client_slot(f->clients, &peer);
-    struct conn *c = admit(f, slot) ? calloc(1, sizeof *c) : NULL;
+    bool admitted = admit(f, slot);
+    struct conn *c = admitted ? calloc(1, sizeof *c) : NULL;
     if (c == NULL) {
+        if (admitted)
+            leave(f, slot);
         f->count->tcp_refused++;
         close(fd);
         return;
