@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TRACE_TEXT_MAX = 64 << 20, HINTS_BYTES = 1 << 20 };
+enum { TRACE_TEXT_MAX = 64 << 20, HINTS_BYTES = 1 << 20, STATUS_BYTES = 65536, STATUS_MS = 3000 };
 
 struct options {
     bool explain; /* the command is explain */
@@ -153,6 +153,27 @@ static int resolve_here(struct options *o)
     return o->rcode == RCODE_NOERROR || o->rcode == RCODE_NXDOMAIN ? 0 : 1;
 }
 
+/* Does the server behind this control socket listen at the address? A server that cannot be asked
+ * is found out about by the request itself. */
+static bool listens_at(const char *path, const struct netaddr *a)
+{
+    const struct control_request rq = {
+        .command = CONTROL_STATUS, .has_command = true, .json = true};
+    struct control_reply reply;
+    struct diag d = {0};
+    struct text payload = text_heap(STATUS_BYTES);
+    char own[NETADDR_TEXT_MAX], any[NETADDR_TEXT_MAX];
+    struct text t = text_of(own, sizeof own), u = text_of(any, sizeof any);
+    text_char(&t, '"');
+    netaddr_text_port(a, &t);
+    text_char(&t, '"');
+    text_fmt(&u, a->family == ADDR_V4 ? "\"0.0.0.0:%u\"" : "\"[::]:%u\"", a->port);
+    bool yes = control_call(path, &rq, STATUS_MS, &reply, &payload, &d) != ST_OK || !reply.ok ||
+               strstr(text_cstr(&payload), own) != NULL || strstr(text_cstr(&payload), any) != NULL;
+    text_free(&payload);
+    return yes;
+}
+
 /* The control socket that @SERVER means; NULL in *ret: the usual ones. 0, or an exit status. */
 static int socket_of(const struct options *o, struct lab_state *lab, const char **ret)
 {
@@ -172,6 +193,9 @@ static int socket_of(const struct options *o, struct lab_state *lab, const char 
             "'%s' is no server", o->server);
     } else if (lab_runs && netaddr_equal(&a, &lab->resolver)) {
         *ret = lab->control;
+    } else if (!listens_at(*ret, &a)) {
+        return complain(o, "give its control socket: @/PATH or --socket PATH",
+                        "the server behind the control socket does not listen at %s", o->server);
     }
     return 0;
 }

@@ -307,6 +307,15 @@ static void show_status(const struct server *s, bool json, struct text *out)
         json_kv_bool(&j, "resolver", s->shared.cache != NULL);
         json_kv_bool(&j, "reloading", s->reload != NULL);
         json_kv_str(&j, "config", s->opt->file ? s->opt->file : "");
+        json_key(&j, "listen");
+        json_array(&j);
+        for (size_t i = 0; i < s->served->config->server.listen.n; i++) {
+            char a[NETADDR_TEXT_MAX];
+            struct text t = text_of(a, sizeof a);
+            netaddr_text_port(&s->served->config->server.listen.v[i], &t);
+            json_str(&j, a);
+        }
+        json_array_end(&j);
         json_object_end(&j);
         text_char(out, '\n');
         return;
