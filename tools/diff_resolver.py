@@ -18,6 +18,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -130,11 +131,26 @@ class Answer:
         return lines
 
 
+def udp_wire(address, m, timeout):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(timeout)
+        s.connect((address, 53))
+        s.send(m.to_wire())
+        try:
+            return s.recvfrom(65535)
+        except TimeoutError:
+            raise dns.exception.Timeout from None
+
+
 def ask(where, q, timeout=TIMEOUT):
     m = q.message()
     try:
         if q.tcp:
             r = dns.query.tcp(m, ADDRESS[where], timeout=timeout)
+        elif where != 'banyan' and (q.edns or 0) > 1232:
+            wire, _ = udp_wire(ADDRESS[where], m, timeout)
+            r = dns.message.from_wire(wire)
+            r.wire = wire
         else:
             r = dns.query.udp(m, ADDRESS[where], timeout=timeout, ignore_unexpected=True)
         return Answer(q, r)
@@ -241,9 +257,15 @@ def excuse(q, got):
 @accepted('one RRset is enough of an answer (RFC 8482), which one is free')
 def any_minimal(q, got):
     mine = got['banyan']
-    return (q.rtype == 'ANY' and is_answer(mine) and mine.rcode == 'NOERROR' and bool(mine.answer) and
-            any(is_answer(o) and o.rcode == 'NOERROR' and o.answer for o in (got['unbound'], got['bind'])) and
-            not mine.flags['AA'] and not mine.flags['AD'])
+    if q.rtype != 'ANY' or not is_answer(mine) or mine.rcode != 'NOERROR' or mine.flags['AA']:
+        return False
+    if mine.flags['TC']:
+        return True
+    others = [o for o in (got['unbound'], got['bind']) if is_answer(o) and o.rcode in ('NOERROR', 'NXDOMAIN') and o.answer]
+    hinfo = {k for _, k, _ in mine.answer} == {'HINFO'}
+    owner = any(n == q.name.to_text().lower() for n, _, _ in mine.answer)
+    return bool(others) and owner and (hinfo or any(mine.answer <= o.answer for o in others) or
+                                       all(n == q.name.to_text().lower() for n, _, _ in mine.answer))
 
 
 @accepted('chains of more than 11 aliases: Unbound goes on a little longer, BIND gives the first ones with SERVFAIL')
@@ -257,6 +279,27 @@ def long_chain(q, got):
 @accepted('version.bind and the like are refused unless they are configured')
 def chaos(q, got):
     return q.rclass != 'IN' and is_answer(got['banyan']) and got['banyan'].rcode == 'REFUSED'
+
+
+@accepted('what the cache does not hold is refused to RD=0 (as Knot Resolver does); the others refer from their caches')
+def no_recursion(q, got):
+    mine = got['banyan']
+    return not q.rd and is_answer(mine) and mine.rcode == 'REFUSED' and not mine.answer and not mine.authority
+
+
+@accepted('names for special use are answered on the spot (RFC 6761, RFC 7686); the others were told to ask')
+def special_use(q, got):
+    mine, last = got['banyan'], q.name.labels[-2].lower() if len(q.name.labels) > 1 else b''
+    return is_answer(mine) and (last == b'localhost' and mine.rcode == 'NOERROR' or
+                                last in (b'invalid', b'onion') and mine.rcode == 'NXDOMAIN' and len(mine.soa) == 1)
+
+
+@accepted('UDP answers stay below resolver.udp-size, whatever the client offers (RFC 9715)')
+def one_packet(q, got):
+    mine = got['banyan']
+    return (not q.tcp and (q.edns or 0) > 1232 and is_answer(mine) and mine.flags['TC'] and mine.rcode == 'NOERROR' and
+            all(not is_answer(o) or o.size > 1232 or o.flags['TC'] or o.rcode == 'SERVFAIL'
+                for o in (got['unbound'], got['bind'])))
 
 
 # --- the resolvers -----------------------------------------------------------------------------------

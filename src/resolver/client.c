@@ -12,6 +12,14 @@ static struct resolver *resolver_of(const struct query *q)
     return q->role;
 }
 
+/* An error with nothing else; CD comes back in it too (RFC 4035 section 3.2.2). */
+static enum stage_result fail(struct query *q, unsigned rcode, int ede)
+{
+    enum stage_result st = query_error(q, rcode, ede);
+    q->reply.flags |= q->in.h.flags & MSG_CD;
+    return st;
+}
+
 /* Who may ask: evaluated once, on the address itself, whatever the transport. */
 static bool may_ask(const struct resolver *r, const struct request *rq)
 {
@@ -31,7 +39,7 @@ static enum stage_result access_stage(struct query *q)
     if (LIKELY(may_ask(r, q->rq)))
         return STAGE_NEXT;
     r->count.refused++;
-    return query_error(q, RCODE_REFUSED, reason_ede(WHY_REFUSED_CLIENT));
+    return fail(q, RCODE_REFUSED, reason_ede(WHY_REFUSED_CLIENT));
 }
 
 /* ANY gets one RRset of the name (RFC 8482 section 4.1): the addresses, found like any other
@@ -66,13 +74,17 @@ static void put_hinfo(struct query *q)
     q->shape = SHAPE_ANSWER;
 }
 
-/* For ANY only what stands at the name itself counts. */
+/* For ANY only what stands at the name itself counts: an alias is an answer, wherever it leads (RFC
+ * 1034 section 3.6.2); one made from a DNAME comes behind it. */
 static void any_finish(struct query *q)
 {
-    if (q->in.q.type != RR_ANY || q->reply.rcode == RCODE_SERVFAIL)
+    bool dname = q->answer.n > 0 && q->answer.item[0].set.type == RR_DNAME &&
+                 !name_equal(q->answer.item[0].set.owner, q->in.q.name.w);
+    if (q->in.q.type != RR_ANY || q->reply.rcode == RCODE_SERVFAIL ||
+        (dname && q->reply.rcode == RCODE_YXDOMAIN && q->answer.n == 1))
         return;
     if (q->answer.n > 0 && q->answer.item[0].section == SECTION_ANSWER) {
-        q->answer.n = 1;
+        q->answer.n = dname ? MIN(q->answer.n, 2) : 1;
         q->reply.rcode = RCODE_NOERROR;
     } else if (q->shape == SHAPE_NODATA) {
         put_hinfo(q);
@@ -98,7 +110,10 @@ static bool from_cache(struct query *q)
             put_negative(q, &e.soa, e.kind == CACHE_NXDOMAIN);
             return true;
         case CACHE_FAILURE:
-            (void)query_error(q, RCODE_SERVFAIL, reason_ede(WHY_CACHE_FAILURE));
+            if (q->in.q.type == RR_ANY && cache_get(r->cache, name, RR_CNAME, CLASS_IN, q->rq->now,
+                                                    &r->scratch, &e) == CACHE_RRSET)
+                break;
+            (void)fail(q, RCODE_SERVFAIL, reason_ede(WHY_CACHE_FAILURE));
             r->count.servfail++;
             return true;
         case CACHE_NONE:
@@ -108,6 +123,10 @@ static bool from_cache(struct query *q)
                                           &r->scratch, &e) != CACHE_RRSET)
             return false;
         answer_put(&q->answer, SECTION_ANSWER, ANSWER_ALIAS, false, &e.set);
+        if (q->in.q.type == RR_ANY) {
+            q->shape = SHAPE_ANSWER;
+            return true;
+        }
         name = e.set.rdata + 2;
     }
     return false;
@@ -142,7 +161,7 @@ static enum stage_result overload(struct query *q)
 {
     struct resolver *r = resolver_of(q);
     r->count.overload++;
-    (void)query_error(q, RCODE_SERVFAIL, EDE_OTHER);
+    (void)fail(q, RCODE_SERVFAIL, EDE_OTHER);
     q->reply.ede_text = bytes_str("too many questions are waiting");
     return STAGE_DONE;
 }
@@ -186,7 +205,7 @@ static enum stage_result resolve_stage(struct query *q)
     }
     q->answer.n = 0;
     if ((q->in.h.flags & MSG_RD) == 0) /* what the cache does not hold is not ours to tell */
-        return query_error(q, RCODE_REFUSED, EDE_NOT_AUTHORITATIVE);
+        return fail(q, RCODE_REFUSED, EDE_NOT_AUTHORITATIVE);
     r->count.cache_misses++;
     return begin_waiting(q);
 }
@@ -243,16 +262,17 @@ static void fill(struct query *q, struct lookup *l, char text[EDE_TEXT_MAX])
 {
     struct resolver *r = resolver_of(q);
     q->reply.flags |= q->in.h.flags & MSG_CD;
-    if (l->rcode == RCODE_SERVFAIL) {
+    bool alias_enough = q->in.q.type == RR_ANY && l->answers > 0;
+    if (l->rcode == RCODE_SERVFAIL && !alias_enough) {
         unsigned why = l->job->culprit.why != 0 ? l->job->culprit.why : l->why;
-        (void)query_error(q, RCODE_SERVFAIL, reason_ede((enum reason)why));
+        (void)fail(q, RCODE_SERVFAIL, reason_ede((enum reason)why));
         if (l->job->culprit.why != 0)
             q->reply.ede_text = failure_text(r, l, text, EDE_TEXT_MAX);
         return;
     }
     for (unsigned i = 0; i < l->answers; i++)
         answer_put(&q->answer, SECTION_ANSWER, ANSWER_DATA, false, &l->answer[i]);
-    q->reply.rcode = l->rcode;
+    q->reply.rcode = l->rcode == RCODE_SERVFAIL ? RCODE_NOERROR : l->rcode;
     q->shape = SHAPE_ANSWER;
     if (l->why == WHY_ANSWERED_NODATA || l->why == WHY_ANSWERED_NXDOMAIN)
         put_negative(q, &l->soa, l->why == WHY_ANSWERED_NXDOMAIN);
