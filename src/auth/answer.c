@@ -27,6 +27,9 @@ void auth_sign(struct query *q, const struct zone_node *n)
     if (LIKELY(!q->dnssec))
         return;
     const struct answer_item *of = &a->item[a->n - 1];
+    if (zone_node_hidden(n) ||
+        (zone_node_cut(n) && of->set.type != RR_DS && of->set.type != RR_NSEC))
+        return;
     struct answer_item *it =
         answer_add(a, (enum msg_section)of->section, ANSWER_SIGNATURE, of->may);
     if (it == NULL)
@@ -121,6 +124,13 @@ static bool any(struct query *q, const struct zone_node *n, uint16_t type)
     return found;
 }
 
+/* An answer from a wildcard has to show that the name itself does not exist. */
+static void expanded(struct query *q)
+{
+    if (UNLIKELY(q->dnssec) && q->found.match == ZONE_WILDCARD)
+        auth_prove_expansion(q);
+}
+
 /* Answers from a node that is the name's own, or the wildcard that stands for it. Returns the name
  * to go on with if it is an alias, else NULL. */
 static const uint8_t *from_node(struct query *q, const struct zone_node *n)
@@ -135,11 +145,13 @@ static const uint8_t *from_node(struct query *q, const struct zone_node *n)
         it->wildcard = q->found.match == ZONE_WILDCARD;
         it->first = rotate(auth_of(q), &it->set);
         auth_sign(q, n);
+        expanded(q);
         q->shape = SHAPE_ANSWER;
         return NULL;
     }
     answer_undo(a);
     if (UNLIKELY(type == RR_ANY || type == RR_RRSIG) && any(q, n, type)) {
+        expanded(q);
         q->shape = SHAPE_ANSWER;
         return NULL;
     }
@@ -150,6 +162,7 @@ static const uint8_t *from_node(struct query *q, const struct zone_node *n)
         return NULL;
     }
     q->shape = SHAPE_ALIAS;
+    expanded(q);
     for (unsigned i = a->n; i-- > 0;)
         if (a->item[i].set.type == RR_CNAME)
             return a->item[i].set.rdata + 2;
@@ -208,6 +221,7 @@ static const uint8_t *step(struct query *q)
 
 enum stage_result auth_find(struct query *q)
 {
+    auth_of(q)->proofs = 0;
     /* The name as it stands in the packet: the encoder points to it without a search. */
     if (UNLIKELY(!auth_enter(q, q->rq->wire.p + MSG_HEADER)))
         return query_error(q, RCODE_REFUSED, EDE_NOT_AUTHORITATIVE);

@@ -5,6 +5,9 @@
 #include "auth/auth.h"
 #include "query/query.h"
 
+/* NSEC and NSEC3 of one answer: one for each alias from a wildcard, three for the last name. */
+enum { AUTH_PROOFS = LIMIT_CHAIN + 4 };
+
 struct auth {
     const struct zone_table *table;
     const struct auth_options *opt;
@@ -13,6 +16,8 @@ struct auth {
     uint32_t turn;       /* of cyclic rotation */
     struct prng shuffle; /* of random rotation: need not be secret */
     struct auth_counters count;
+    uint32_t proofs; /* names used of proof, in this answer */
+    struct name proof[AUTH_PROOFS];
     struct query query; /* large: last */
 };
 
@@ -29,7 +34,7 @@ enum stage_result auth_local(struct query *q);
 enum stage_result auth_find(struct query *q);
 /* Answer and authority (step 3), following aliases inside our zones. */
 enum stage_result auth_answer(struct query *q);
-/* DS of a referral, and denial of existence as far as the node itself holds it. */
+/* DS of a referral, and denial of existence. */
 enum stage_result auth_prove(struct query *q);
 /* The additional section. */
 enum stage_result auth_extra(struct query *q);
@@ -37,8 +42,11 @@ enum stage_result auth_account(struct query *q);
 
 /* Puts the zone of a name into q. False if none of ours holds it. */
 bool auth_enter(struct query *q, const uint8_t *name);
+/* Proves that the name found by a wildcard does not exist itself. Only when q->dnssec. */
+void auth_prove_expansion(struct query *q);
 /* Adds the RRSIGs over the item just added, if the client wants them and there are any. They share
- * its TTL (RFC 4034 section 3). */
+ * its TTL (RFC 4034 section 3). What the parent does not speak for has none (RFC 4035
+ * section 2.2). */
 void auth_sign(struct query *q, const struct zone_node *n);
 /* Adds an RRset of a node, with its signatures; false if there is none. */
 bool auth_add(struct query *q, const struct zone_node *n, uint16_t type, const uint8_t *owner,

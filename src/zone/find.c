@@ -43,9 +43,23 @@ static void found(struct zone_found *ret, enum zone_match m, const struct zone_n
     ret->encloser_labels = encloser->labels;
 }
 
-void zone_find(const struct zone *z, const uint8_t *qname, struct zone_found *ret)
+/* Nothing below n, whose hash is given, is the name: a wildcard, or there is none. An owner of
+ * NSEC3 alone does not exist either, and the apex is above it (RFC 5155 section 7.2.8). */
+static void absent(const struct zone *z, const struct zone_node *n, uint64_t hash,
+                   struct zone_found *ret)
 {
     static const uint8_t star[2] = {1, '*'};
+    if (UNLIKELY(n->flags & NODE_NSEC3)) {
+        n = node_at(z->mem, z->apex);
+        hash = 0;
+    }
+    uint32_t wild = n->flags & NODE_WILD ? child(z, &hash, node_ref(z, n), star) : 0;
+    found(ret, wild != 0 ? ZONE_WILDCARD : ZONE_NXDOMAIN, wild != 0 ? node_at(z->mem, wild) : NULL,
+          n);
+}
+
+void zone_find(const struct zone *z, const uint8_t *qname, struct zone_found *ret)
+{
     struct path p;
     *ret = (struct zone_found){.match = ZONE_OUTSIDE};
     if (!path_split(z, qname, &p))
@@ -61,9 +75,7 @@ void zone_find(const struct zone *z, const uint8_t *qname, struct zone_found *re
         uint64_t h = hash;
         uint32_t next = child(z, &h, ref, qname + p.at[i]);
         if (next == 0) {
-            uint32_t wild = n->flags & NODE_WILD ? child(z, &hash, ref, star) : 0;
-            found(ret, wild != 0 ? ZONE_WILDCARD : ZONE_NXDOMAIN,
-                  wild != 0 ? node_at(z->mem, wild) : NULL, n);
+            absent(z, n, hash, ret);
             return;
         }
         ref = next;
@@ -74,6 +86,10 @@ void zone_find(const struct zone *z, const uint8_t *qname, struct zone_found *re
             ret->at_cut = i == 0;
             return;
         }
+    }
+    if (UNLIKELY(n->flags & NODE_NSEC3)) {
+        absent(z, n, hash, ret);
+        return;
     }
     found(ret, ZONE_EXACT, n, n);
 }

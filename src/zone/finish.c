@@ -1,6 +1,7 @@
 /* The last steps of a snapshot: what must hold of every zone, canonical order, flags, exact sizes.
  */
 #include "zone/build.h"
+#include "zone/denial.h"
 
 #include <stdlib.h>
 
@@ -240,6 +241,13 @@ enum status zone_builder_finish(struct zone_builder *b, struct zone **ret, struc
         return ST_ESEMANTIC;
     TRY(index_pack(b));
     TRY(order_make(b));
-    *ret = zone_make(b);
-    return *ret != NULL ? ST_OK : ST_ENOMEM;
+    struct zone *z = zone_make(b);
+    if (z == NULL)
+        return ST_ENOMEM;
+    if (zone_denial_build(z) != ST_OK) {
+        zone_drop(z);
+        return ST_ENOMEM;
+    }
+    *ret = z;
+    return ST_OK;
 }

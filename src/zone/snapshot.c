@@ -93,5 +93,7 @@ void zone_drop(struct zone *z)
     free(z->mem);
     free(z->bucket);
     free(z->order);
+    free(z->nsec3);
+    free(z->nsec3_key);
     free(z);
 }

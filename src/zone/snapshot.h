@@ -23,6 +23,7 @@ enum node_flag {
     NODE_HIDDEN = 1 << 5, /* below a cut or a DNAME: glue or occluded */
     NODE_KIDS = 1 << 6,   /* has children */
     NODE_LOOSE = 1 << 7,  /* while building: more records wait in the loose store */
+    NODE_NSEC3 = 1 << 7,  /* after it: has nothing but NSEC3 (and is a child of the apex) */
 };
 
 struct zone_node {
@@ -78,6 +79,12 @@ struct zone {
     struct hash_key key;
     struct rrset negative_soa;
     struct zone_stats stats;
+    /* zone/denial.c: the chain of NSEC3 in the order of their hashes */
+    uint32_t *nsec3;     /* refs */
+    uint64_t *nsec3_key; /* first eight bytes of each hash */
+    uint32_t nsec3s;
+    uint16_t nsec3_iterations;
+    struct bytes nsec3_salt; /* in mem */
     uint8_t origin[];
 };
 
