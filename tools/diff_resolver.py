@@ -525,7 +525,7 @@ def tail(path):
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit('Bail out! told to stop'))
     p = argparse.ArgumentParser()
-    p.add_argument('--sample', type=int, default=400)
+    p.add_argument('--sample', type=int, default=150)
     p.add_argument('--seed', type=int, default=1)
     p.add_argument('--only')
     p.add_argument('--log')
