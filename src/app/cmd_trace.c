@@ -233,7 +233,8 @@ static int resolve_there(const struct options *o)
     }
     text_free(&payload);
     text_free(&t);
-    return st == ST_OK && reply.ok ? 0 : 1;
+    /* A hint beside success says that the resolution itself failed. */
+    return st == ST_OK && reply.ok && reply.hint[0] == '\0' ? 0 : 1;
 }
 
 /* The words that are no options: @SERVER, NAME and TYPE. 0, or an exit status. */

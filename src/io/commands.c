@@ -1,6 +1,7 @@
 /* What a running server does for `banyan ctl`. Counters and traces are collected on the workers'
  * own threads. */
 #include "core/trace_render.h"
+#include "dns/codes.h"
 #include "dns/rr_type.h"
 #include "io/ctl.h"
 #include "io/log.h"
@@ -168,12 +169,13 @@ struct tracing {
     struct control_request rq;
     struct text out;
     const char *error;
+    bool failed; /* the resolution, not the request: told by a hint beside ok */
 };
 
 static void trace_reply(struct loop_job *job)
 {
     struct tracing *t = CONTAINER_OF(job, struct tracing, job);
-    ctl_reply(t->client, t->error, NULL, &t->out);
+    ctl_reply(t->client, t->error, t->failed ? "the name could not be resolved" : NULL, &t->out);
     text_free(&t->out);
     free(t);
 }
@@ -189,6 +191,7 @@ static void trace_done(void *ctx, struct bytes answer, const struct trace *trace
     struct tracing *t = ctx;
     struct json j = json_of(&t->out, true);
     (void)answer;
+    t->failed = trace->rcode != RCODE_NOERROR && trace->rcode != RCODE_NXDOMAIN;
     switch (t->rq.format) {
     case FORMAT_JSON:
         trace_json(trace, &j);
