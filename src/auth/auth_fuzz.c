@@ -20,6 +20,20 @@ static const char zone_example[] =
 static const char zone_second[] = "@ 60 SOA ns host 1 2 3 4 30\n@ 60 NS ns\nns 60 A 192.0.2.1\n"
                                   "www 60 CNAME www.old.example.\n* 60 DNAME example.\n";
 
+/* Signed zones, as far as an answer looks at it; some proofs are missing. */
+static const char zone_nsec[] =
+    "@ 60 SOA ns host 1 2 3 4 30\n@ 60 NS ns\n@ 60 DNSKEY 257 3 13 AQIDBA==\n"
+    "@ 60 RRSIG SOA 13 1 60 20300101000000 20240101000000 1 nsec. AQID\n@ 30 NSEC *.a NS\n"
+    "*.a 60 CNAME www.b\n*.a 60 NSEC *.ent.b CNAME\n*.ent.b 60 A 192.0.2.1\n"
+    "*.ent.b 60 NSEC new A\n*.b 60 CNAME x.a\nnew 60 DNAME b\nx.new 60 A 192.0.2.1\n"
+    "new 60 NSEC sub DNAME\nsub 60 NS ns.sub\nns.sub 60 A 192.0.2.1\nout 60 CNAME x.y.nsec3.\n";
+static const char zone_nsec3[] =
+    "@ 60 SOA ns host 1 2 3 4 30\n@ 60 NS ns\n@ 60 DNSKEY 257 3 13 AQIDBA==\n"
+    "@ 60 RRSIG SOA 13 1 60 20300101000000 20240101000000 1 nsec3. AQID\n"
+    "@ 0 NSEC3PARAM 1 0 1 AABB\n*.a 60 CNAME www.a.ent\n* 60 CNAME x.a\nsub.b 60 NS ns.sub\n"
+    "35jtmrqeffgoh561ojgvun7v8epbqv8b 30 NSEC3 1 1 1 AABB 57S4D7L5NJD3V8J7M1KMFE5VR6B4NCO9 A\n"
+    "57s4d7l5njd3v8j7m1kmfe5vr6b4nco9 30 NSEC3 1 1 1 AABB 35JTMRQEFFGOH561OJGVUN7V8EPBQV8B NS\n";
+
 static struct lab *lab;
 
 static void start(void)
@@ -30,17 +44,44 @@ static void start(void)
     ASSERT(lab_text(lab, "example.", zone_example) && lab_text(lab, "second.", zone_second));
     ASSERT(lab_text(lab, "new.example.",
                     "@ 60 SOA ns host 1 2 3 4 5\n@ 60 NS ns\nwww 60 A 192.0.2.9\n"));
+    ASSERT(lab_text(lab, "nsec.", zone_nsec) && lab_text(lab, "nsec3.", zone_nsec3));
     ASSERT(lab_start(lab));
 }
 
 /* A query from a recipe: bytes choose labels, type, class, EDNS. */
 static size_t cook(const uint8_t *p, size_t n, uint8_t *buf, size_t cap)
 {
-    static const char *const labels[] = {
-        "example", "second", "ns",   "www", "a",    "b",  "*",   "ent", "old", "new",  "sub", "big",
-        "glue",    "loop",   "mail", "mx",  "_udp", "_s", "svc", "al",  "out", "root", "zz",  "n7"};
-    static const uint16_t types[] = {1,  2,  5,  6,  15,  16,  28,  33,  39, 43,
-                                     46, 47, 64, 65, 255, 252, 251, 254, 41, 0};
+    static const char *const labels[] = {"example",
+                                         "second",
+                                         "ns",
+                                         "www",
+                                         "a",
+                                         "b",
+                                         "*",
+                                         "ent",
+                                         "old",
+                                         "new",
+                                         "sub",
+                                         "big",
+                                         "glue",
+                                         "loop",
+                                         "mail",
+                                         "mx",
+                                         "_udp",
+                                         "_s",
+                                         "svc",
+                                         "al",
+                                         "out",
+                                         "root",
+                                         "zz",
+                                         "n7",
+                                         "nsec",
+                                         "nsec3",
+                                         "nsec",
+                                         "nsec3",
+                                         "57s4d7l5njd3v8j7m1kmfe5vr6b4nco9"};
+    static const uint16_t types[] = {1,  2,  5,  6,  15, 16,  28,  33,  39,  43, 46,
+                                     47, 50, 51, 64, 65, 255, 252, 251, 254, 41, 0};
     struct name name = {{0}}, longer;
     struct reader r = rd_of(bytes_of(p, n));
     unsigned count = rd_u8(&r) % 7;
