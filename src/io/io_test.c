@@ -378,7 +378,6 @@ TEST(upstream_hears_refusals_and_only_the_one_asked)
     CHECK_EQ(asked.replied, 1);
     upstream_close(&u, 5);
     CHECK_EQ(u.exchanges, 0);
-    CHECK_EQ(u.idle_n, 1);
     close(fd); /* nobody there any more: ICMP says so */
     e.id = 6;
     upstream_send(&u, &e);
@@ -392,6 +391,58 @@ TEST(upstream_hears_refusals_and_only_the_one_asked)
         loop_turn(&l, now_read().mono_us + 10000);
     CHECK(asked.failed == 2 && asked.why == ST_EREFUSED);
     close(other);
+    upstream_free(&u);
+    loop_free(&l);
+}
+
+/* Opens one exchange and returns the port that the server sees. */
+static uint16_t port_shown(struct upstream *u, int server, uint64_t id, const struct netaddr *to)
+{
+    union sockaddr_any from = {0};
+    socklen_t n = sizeof from;
+    char buf[16];
+    struct effect e = {.kind = EFFECT_SEND, .id = id, .to = *to, .data = bytes_str("ask")};
+    upstream_send(u, &e);
+    CHECK_EQ(recvfrom(server, buf, sizeof buf, 0, &from.sa, &n), 3);
+    upstream_close(u, id);
+    return ntohs(from.v4.sin_port);
+}
+
+/* RFC 5452 section 9.2. Whoever has a resolver ask his own server sees its ports: they must say
+ * nothing about those of the questions to others. */
+TEST(upstream_ports_shown_to_one_server_are_not_used_for_another)
+{
+    static struct random_pool pool;
+    static struct io_counters count;
+    static struct upstream u;
+    static uint8_t shown[65536];
+    static const uint8_t lo[4] = {127, 0, 0, 1};
+    struct env env = env_of(&pool);
+    struct asked asked = {0};
+    struct loop l;
+    int fd[2];
+    struct netaddr at[2];
+    REQUIRE(loop_init(&l, 64) == ST_OK && upstream_init(&u, &l, &count, &env) == ST_OK);
+    u.ctx = &asked;
+    u.reply = on_reply;
+    u.failed = on_failed;
+    for (int i = 0; i < 2; i++) {
+        struct netaddr a = netaddr_v4(lo, 0);
+        union sockaddr_any sa;
+        socklen_t n = sockaddr_put(&a, &sa);
+        fd[i] = socket(AF_INET, SOCK_DGRAM, 0);
+        REQUIRE(fd[i] >= 0 && bind(fd[i], &sa.sa, n) == 0 && getsockname(fd[i], &sa.sa, &n) == 0);
+        at[i] = sockaddr_get(&sa);
+    }
+    unsigned known = 0;
+    for (uint64_t i = 1; i <= 300; i++)
+        shown[port_shown(&u, fd[0], i, &at[0])] = 1;
+    for (uint64_t i = 301; i <= 400; i++)
+        known += shown[port_shown(&u, fd[1], i, &at[1])];
+    CHECK(known < 10); /* by chance 0.5 of the 100 */
+    CHECK_EQ(asked.failed, 0);
+    close(fd[0]);
+    close(fd[1]);
     upstream_free(&u);
     loop_free(&l);
 }

@@ -15,11 +15,9 @@ struct exchange {
     struct loop_watch w;
     struct upstream *up;
     struct exchange *next; /* in its bucket */
-    struct list idle;      /* in up->idle while unused */
-    uint64_t id;           /* 0: none */
-    struct netaddr to, from;
+    uint64_t id;
+    struct netaddr to;
     enum transport transport;
-    unsigned uses;
     bool connecting;
     struct tcp_in in;
     struct tcp_out out;
@@ -32,7 +30,6 @@ enum status upstream_init(struct upstream *u, struct loop *loop, struct io_count
     u->loop = loop;
     u->count = count;
     u->env = env;
-    list_init(&u->idle);
     u->buf = malloc(LIMIT_MESSAGE);
     return u->buf ? ST_OK : ST_ENOMEM;
 }
@@ -53,7 +50,7 @@ static void destroy(struct exchange *x)
     loop_bury(x->up->loop, &x->grave);
 }
 
-/* Takes x out of the table; its socket waits for another use or is closed. */
+/* Takes x out of the table and closes its socket; x lives to the end of the loop's turn. */
 static void release(struct exchange *x)
 {
     struct upstream *u = x->up;
@@ -62,13 +59,7 @@ static void release(struct exchange *x)
         *p = x->next;
         u->exchanges--;
     }
-    x->id = 0;
-    if (x->transport == TRANSPORT_UDP && x->uses < SOCKET_USES && u->idle_n < SOCKETS_IDLE_MAX) {
-        list_append(&u->idle, &x->idle);
-        u->idle_n++;
-    } else {
-        destroy(x);
-    }
+    destroy(x);
 }
 
 void upstream_close(struct upstream *u, uint64_t id)
@@ -86,11 +77,6 @@ void upstream_free(struct upstream *u)
             u->bucket[i] = x->next;
             destroy(x);
         }
-    }
-    while (u->loop != NULL && !list_empty(&u->idle)) {
-        struct exchange *x = CONTAINER_OF(u->idle.next, struct exchange, idle);
-        list_remove(&x->idle);
-        destroy(x);
     }
     free(u->buf);
 }
@@ -123,11 +109,6 @@ static void udp_reply_ready(struct loop_watch *w, uint32_t events)
         ssize_t got = recvfrom(w->fd, u->buf, LIMIT_MESSAGE, MSG_DONTWAIT, &sa.sa, &n);
         if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
             return;
-        if (x->id == 0) {
-            if (got < 0 && errno != ECONNREFUSED && errno != EHOSTUNREACH && errno != ENETUNREACH)
-                return;
-            continue; /* late replies of the last use */
-        }
         if (got < 0) {
             fail(x, why_of(errno));
             return;
@@ -169,8 +150,7 @@ static void tcp_read(struct exchange *x)
     }
     tcp_in_added(&x->in, (size_t)got);
     struct bytes msg;
-    uint64_t id = x->id;
-    while (x->w.fd >= 0 && x->id == id) {
+    while (x->w.fd >= 0) {
         enum status st = tcp_in_next(&x->in, &msg);
         if (st == ST_ESHORT)
             return;
@@ -178,7 +158,7 @@ static void tcp_read(struct exchange *x)
             fail(x, ST_EIO);
             return;
         }
-        u->reply(u->ctx, id, &x->to, msg);
+        u->reply(u->ctx, x->id, &x->to, msg);
     }
 }
 
@@ -212,66 +192,27 @@ static int open_random_port(struct upstream *u, const struct effect *e)
     return socket_outgoing(SOCK_DGRAM, e->to.family, &e->from, 0);
 }
 
-/* An idle socket of the right kind, drawn at random from the first few. */
-static struct exchange *idle_take(struct upstream *u, const struct effect *e)
-{
-    uint32_t skip = u->idle_n > 1 ? env_random_below(u->env, MIN(u->idle_n, 8u)) : 0;
-    struct exchange *found = NULL;
-    unsigned looked = 0;
-    if (u->idle_n < 32)
-        return NULL; /* let the pool fill first: more ports to guess */
-    LIST_FOR(it, &u->idle)
-    {
-        struct exchange *x = CONTAINER_OF(it, struct exchange, idle);
-        if (x->to.family == e->to.family && netaddr_same_host(&x->from, &e->from)) {
-            found = x;
-            if (skip-- == 0)
-                break;
-        }
-        if (++looked == 32)
-            break;
-    }
-    if (found != NULL) {
-        list_remove(&found->idle);
-        u->idle_n--;
-        /* Dissolve the old connection, which also holds the source address the kernel chose for it.
-         */
-        struct sockaddr none = {.sa_family = AF_UNSPEC};
-        if (connect(found->w.fd, &none, sizeof none) < 0) {
-            destroy(found);
-            found = NULL;
-        }
-    }
-    return found;
-}
-
 static struct exchange *open_exchange(struct upstream *u, const struct effect *e)
 {
-    struct exchange *x = e->transport == TRANSPORT_UDP ? idle_take(u, e) : NULL;
-    if (x == NULL) {
-        x = calloc(1, sizeof *x);
-        if (x == NULL)
-            return NULL;
-        x->up = u;
-        list_init(&x->idle);
-        x->from = e->from;
-        tcp_in_init(&x->in, LIMIT_MESSAGE);
-        tcp_out_init(&x->out, 0);
-        bool udp = e->transport == TRANSPORT_UDP;
-        x->w.ready = udp ? udp_reply_ready : tcp_reply_ready;
-        x->w.fd =
-            udp ? open_random_port(u, e) : socket_outgoing(SOCK_STREAM, e->to.family, &e->from, 0);
-        u->count->upstream_sockets++;
-        if (x->w.fd < 0 || loop_add(u->loop, &x->w, udp ? EPOLLIN : EPOLLIN | EPOLLOUT) != ST_OK) {
-            if (x->w.fd >= 0)
-                close(x->w.fd);
-            free(x);
-            return NULL;
-        }
-    }
+    struct exchange *x = calloc(1, sizeof *x);
+    if (x == NULL)
+        return NULL;
+    bool udp = e->transport == TRANSPORT_UDP;
+    x->up = u;
     x->transport = e->transport;
     x->to = e->to;
-    x->uses++;
+    tcp_in_init(&x->in, LIMIT_MESSAGE);
+    tcp_out_init(&x->out, 0);
+    x->w.ready = udp ? udp_reply_ready : tcp_reply_ready;
+    x->w.fd =
+        udp ? open_random_port(u, e) : socket_outgoing(SOCK_STREAM, e->to.family, &e->from, 0);
+    u->count->upstream_sockets++;
+    if (x->w.fd < 0 || loop_add(u->loop, &x->w, udp ? EPOLLIN : EPOLLIN | EPOLLOUT) != ST_OK) {
+        if (x->w.fd >= 0)
+            close(x->w.fd);
+        free(x);
+        return NULL;
+    }
     return x;
 }
 

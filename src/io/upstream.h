@@ -3,14 +3,15 @@
  *
  * Over UDP every query in flight has its own connected socket on a random port of the whole range
  * (RFC 5452 section 9.2), so that a forger must guess the port, and the kernel drops what comes
- * from elsewhere. Sockets are used again for some dozens of exchanges, then closed. */
+ * from elsewhere. No socket is used twice: a port that one server has seen would no longer be a
+ * secret from whoever runs it when the next server is asked. */
 #ifndef BANYAN_IO_UPSTREAM_H
 #define BANYAN_IO_UPSTREAM_H
 
 #include "io/front.h"
 #include "query/request.h"
 
-enum { EXCHANGE_BUCKETS = 4096, SOCKETS_IDLE_MAX = 256, SOCKET_USES = 48, EXCHANGES_MAX = 16384 };
+enum { EXCHANGE_BUCKETS = 4096, EXCHANGES_MAX = 16384 };
 
 struct exchange;
 
@@ -24,8 +25,6 @@ struct upstream {
     void (*failed)(void *ctx, uint64_t id, enum status why);
     struct exchange *bucket[EXCHANGE_BUCKETS];
     uint32_t exchanges;
-    struct list idle; /* UDP sockets between two uses */
-    uint32_t idle_n;
     uint8_t *buf; /* LIMIT_MESSAGE bytes */
 };
 
