@@ -141,6 +141,12 @@ void edns_put(struct writer *w, uint16_t code, struct bytes data)
 
 void edns_put_ede(struct writer *w, uint16_t info_code, struct bytes text)
 {
+    enum { FIXED = 6 }; /* code, length, info code */
+    if (!wr_ok(w) || wr_left(w) < FIXED) {
+        w->full = true;
+        return;
+    }
+    text.n = MIN(text.n, wr_left(w) - FIXED);
     wr_u16(w, EDNS_EDE);
     wr_u16(w, (uint16_t)(2 + text.n));
     wr_u16(w, info_code);
