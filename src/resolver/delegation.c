@@ -14,9 +14,12 @@ bool address_usable(const struct resolver *r, const struct netaddr *a)
         if (!r->opt->ipv4 || a->a[0] == 0 || a->a[0] >= 224)
             return false;
     } else {
-        static const uint8_t unspecified[16];
+        /* Through ::ffff:0:0/96 an IPv6 socket would talk to IPv4, past the checks above; ::/96 is
+         * gone (RFC 4291 section 2.5.5.1) but for ::1. */
+        static const uint8_t zero[12], mapped[12] = {[10] = 0xff, [11] = 0xff};
         if (!r->opt->ipv6 || a->family != ADDR_V6 || a->a[0] == 0xff ||
-            memcmp(a->a, unspecified, 16) == 0)
+            memcmp(a->a, mapped, 12) == 0 ||
+            (memcmp(a->a, zero, 12) == 0 && !netaddr_is_loopback(a)))
             return false;
     }
     return r->opt->query_loopback || !netaddr_is_loopback(a);

@@ -512,3 +512,50 @@ TEST(ids_are_spread)
     CHECK(twice < 40); /* 1000 * 1000 / 2 / 65536 = 8 by chance */
     end(&w);
 }
+
+/* The sentence about a failure is cut to the room there is: the OPT stays well formed whatever
+ * names stand in it. */
+TEST(a_long_explanation_is_cut)
+{
+    static struct world w;
+    static char label[200], lines[600], q[300]; /* four characters for each byte of the label */
+    memset(&w, 0, sizeof w);
+    for (size_t i = 0; i < 48; i++)
+        memcpy(label + 4 * i, "\\001", 5);
+    snprintf(lines, sizeof lines,
+             "3 * * rcode=5\n2 *.example.org * -; u %s.example.org. 3600 NS ns.example.org.; "
+             "x ns.example.org. 3600 A 192.0.2.3\n",
+             label);
+    snprintf(q, sizeof q, "www.%s.example.org.", label);
+    begin(&w, lines);
+    ask(&w, q);
+    struct msg m;
+    struct arena a;
+    arena_init(&a, 4096, 0);
+    REQUIRE(w.answered);
+    CHECK_EQ(msg_parse(bytes_of(w.out, w.out_n), &a, &m), ST_OK);
+    CHECK_EQ(msg_rcode(&m), RCODE_SERVFAIL);
+    CHECK(m.edns.has_ede && m.edns.ede_text.n > 100);
+    arena_free(&a);
+    end(&w);
+}
+
+/* Mapped addresses would lead an IPv6 socket to the IPv4 address inside: to ourselves. */
+TEST(mapped_addresses_are_no_servers)
+{
+    static struct world w;
+    struct netaddr a;
+    memset(&w, 0, sizeof w);
+    begin(&w, "");
+    w.opt.ipv6 = true;
+    static const char *const bad[] = {
+        "::ffff:127.0.0.1", "::ffff:0.0.0.0", "::ffff:192.0.2.1", "::",       "::1",
+        "ff02::1",          "127.0.0.1",      "0.0.0.0",          "224.0.0.1"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        REQUIRE(netaddr_parse(bytes_str(bad[i]), &a) == ST_OK);
+        CHECK(!address_usable(w.r, &a));
+    }
+    REQUIRE(netaddr_parse(bytes_str("2001:db8::1"), &a) == ST_OK);
+    CHECK(address_usable(w.r, &a));
+    end(&w);
+}
