@@ -74,6 +74,14 @@ enum {
     LIMIT_WAITERS = 1000,
     LIMIT_LOOKUPS = 8192,
     LIMIT_EXCHANGES = 4096,
+    /* One client (IPv6: one /64) has at most one place in so many of those where clients wait
+     * (option resolver.max-clients); programs on this machine may have all. Unbound's wait-limit is
+     * 1,000 of a table of about as many: one client whose names nobody answers would fill it for
+     * all. */
+    LIMIT_CLIENT_SHARE = 4,
+    /* Bytes of a query that has to wait: it is kept as it came, and over TCP 65,535 bytes of
+     * padding may come with it. Sensible padding goes to 128 bytes (RFC 8467). */
+    LIMIT_WAITING_QUERY = 4096,
     /* Upstream addresses remembered with their round-trip times; a power of two. */
     LIMIT_SERVERS_KNOWN = 8192,
     /* Scratch memory of one question in flight: room for the largest message and its parts. */

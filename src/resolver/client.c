@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+static const char TOO_MANY[] = "too many questions are waiting";
+
 enum { EDE_OTHER = 0, EDE_NOT_AUTHORITATIVE = 20, EDE_TEXT_MAX = 400 };
 
 static struct resolver *resolver_of(const struct query *q)
@@ -136,7 +138,24 @@ void client_free(struct resolver *r, struct client *c)
 {
     list_remove(&c->wait.link);
     r->client_count--;
+    r->waiting[c->slot]--;
     free(c);
+}
+
+/* Where a client's waiting questions are counted; those who share a place share its limit. */
+static uint32_t slot_of(const struct resolver *r, const struct request *rq)
+{
+    const struct netaddr *a = &rq->client;
+    if (rq->transport == TRANSPORT_LOCAL || netaddr_is_loopback(a))
+        return CLIENT_SLOTS;
+    return (uint32_t)(siphash13(&r->key, a->a, a->family == ADDR_V4 ? 4 : 8) % CLIENT_SLOTS);
+}
+
+static bool may_wait(const struct resolver *r, const struct request *rq)
+{
+    uint32_t slot = slot_of(r, rq), share = MAX(r->opt->max_clients / LIMIT_CLIENT_SHARE, 1u);
+    return r->client_count < r->opt->max_clients &&
+           (slot == CLIENT_SLOTS || r->waiting[slot] < share);
 }
 
 static struct client *client_new(struct resolver *r, const struct request *rq)
@@ -153,16 +172,18 @@ static struct client *client_new(struct resolver *r, const struct request *rq)
     c->out_cap = rq->out_cap;
     c->n = rq->wire.n;
     memcpy(c->wire, rq->wire.p, rq->wire.n);
+    c->slot = slot_of(r, rq);
     r->client_count++;
+    r->waiting[c->slot]++;
     return c;
 }
 
-static enum stage_result overload(struct query *q)
+static enum stage_result overload(struct query *q, const char *why)
 {
     struct resolver *r = resolver_of(q);
     r->count.overload++;
     (void)fail(q, RCODE_SERVFAIL, EDE_OTHER);
-    q->reply.ede_text = bytes_str("too many questions are waiting");
+    q->reply.ede_text = bytes_str(why);
     return STAGE_DONE;
 }
 
@@ -173,11 +194,13 @@ static enum stage_result begin_waiting(struct query *q)
     const uint8_t *name = q->in.q.name.w;
     uint16_t type = looked_up_type(q);
     struct lookup *l = lookup_find(r, NULL, name, type);
-    if (r->client_count >= r->opt->max_clients || (l != NULL && l->waiter_count >= LIMIT_WAITERS))
-        return overload(q);
+    if (q->rq->wire.n > LIMIT_WAITING_QUERY)
+        return overload(q, "the query is too long to be kept");
+    if (!may_wait(r, q->rq) || (l != NULL && l->waiter_count >= LIMIT_WAITERS))
+        return overload(q, TOO_MANY);
     struct client *c = client_new(r, q->rq);
     if (c == NULL)
-        return overload(q);
+        return overload(q, TOO_MANY);
     list_init(&c->wait.link);
     if (l != NULL) {
         r->count.coalesced++;
@@ -187,7 +210,7 @@ static enum stage_result begin_waiting(struct query *q)
             job_drop(j);
         if (l == NULL) {
             client_free(r, c);
-            return overload(q);
+            return overload(q, TOO_MANY);
         }
     }
     lookup_wait(l, &c->wait);

@@ -33,6 +33,8 @@ enum {
     CUT_ADDRESSES = 2 * LIMIT_DELEGATION_SERVERS,
     WIRE_QUERY_MAX = MSG_HEADER + LIMIT_NAME + 4 + 11 + 64,
     NO_SERVER = 255,
+    /* Counts of waiting questions by client; the one more is for those that are not counted. */
+    CLIENT_SLOTS = 4096,
     ANSWERS_MAX = 2 * LIMIT_CHAIN + 2, /* a DNAME and a CNAME for each step */
 };
 
@@ -75,6 +77,7 @@ struct client {
     struct netaddr from, local;
     enum transport transport;
     uint64_t token;
+    uint32_t slot; /* in resolver.waiting */
     size_t out_cap;
     struct resolve_task task; /* WAIT_TASK; its name is not used past the start */
     size_t n;
@@ -225,7 +228,8 @@ struct resolver {
 
     struct list ready, lookups, done;
     uint32_t lookup_count, client_count;
-    struct lookup **table; /* in flight, by question */
+    uint32_t waiting[CLIENT_SLOTS + 1]; /* questions of each client, by keyed hash */
+    struct lookup **table;              /* in flight, by question */
     uint32_t table_mask;
     struct lookup *spare; /* freed lookups, by chain */
     uint32_t spare_count;

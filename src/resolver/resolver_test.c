@@ -298,18 +298,25 @@ TEST(pipeline_is_in_order)
     CHECK(role_check(&resolver_role) == NULL);
 }
 
-static enum outcome submit(struct world *w, const char *name, uint64_t token)
+static enum outcome submit_as(struct world *w, const char *client, const char *name, uint64_t token,
+                              struct bytes options)
 {
-    struct edns_out o = {.present = true, .udp_size = 1232};
+    struct edns_out o = {.present = true, .udp_size = 1232, .options = options};
     size_t n = encode_query(w->in, sizeof w->in, 1, MSG_RD, nm(name).w, RR_A, CLASS_IN, &o);
-    static const uint8_t client[] = {127, 0, 0, 1};
-    struct request rq = {.client = netaddr_v4(client, 5),
+    struct netaddr from = {0};
+    CHECK_EQ(netaddr_parse(bytes_str(client), &from), ST_OK);
+    struct request rq = {.client = from,
                          .now = w->now,
                          .token = token,
                          .wire = bytes_of(w->in, n),
                          .out = w->out,
                          .out_cap = 4096};
     return resolver_request(w->r, &rq, &w->out_n);
+}
+
+static enum outcome submit(struct world *w, const char *name, uint64_t token)
+{
+    return submit_as(w, "127.0.0.1", name, token, bytes_of(NULL, 0));
 }
 
 /* RFC 5452 section 5: a thousand equal questions cost what one costs. */
@@ -339,6 +346,60 @@ TEST(clients_beyond_the_limit_are_told_at_once)
     CHECK_EQ(submit(&w, "c.example.org.", 3), OUTCOME_ANSWER);
     CHECK_EQ(w.out[3] & 15, RCODE_SERVFAIL);
     pump(&w);
+    end(&w);
+}
+
+/* One client whose questions stay open leaves places for others; the machine's own may have all. */
+TEST(one_client_gets_a_share_of_the_waiting_places)
+{
+    static struct world w;
+    struct netprefix all = {.addr = {.family = ADDR_V4}}, all6 = {.addr = {.family = ADDR_V6}};
+    struct netprefix both[] = {all, all6};
+    static const char *const greedy[] = {"198.51.100.1", "2001:db8:0:1::1"};
+    memset(&w, 0, sizeof w);
+    begin(&w, "");
+    w.opt.allow = both;
+    w.opt.allow_count = 2;
+    w.opt.max_clients = 40;
+    char name[40];
+    uint64_t token = 0;
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; i < 12; i++) {
+            snprintf(name, sizeof name, "a%d-%d.example.org.", k, i);
+            enum outcome o = submit_as(&w, greedy[k], name, ++token, bytes_of(NULL, 0));
+            CHECK_EQ(o, i < 10 ? OUTCOME_LATER : OUTCOME_ANSWER);
+        }
+    CHECK_EQ(submit_as(&w, "2001:db8:0:1::2", "b.example.org.", ++token, bytes_of(NULL, 0)),
+             OUTCOME_ANSWER); /* the same /64 */
+    CHECK_EQ(submit_as(&w, "198.51.100.2", "b.example.org.", ++token, bytes_of(NULL, 0)),
+             OUTCOME_LATER);
+    for (int i = 0; i < 19; i++) {
+        snprintf(name, sizeof name, "c%d.example.org.", i);
+        CHECK_EQ(submit(&w, name, ++token), OUTCOME_LATER);
+    }
+    CHECK_EQ(submit(&w, "d.example.org.", ++token), OUTCOME_ANSWER);
+    pump(&w);
+    CHECK_EQ(submit_as(&w, greedy[0], "e.example.org.", ++token, bytes_of(NULL, 0)), OUTCOME_LATER);
+    pump(&w);
+    end(&w);
+}
+
+/* Queries that wait are kept as they came: 65,535 bytes each would be a way to use up memory. */
+TEST(long_queries_do_not_wait)
+{
+    static struct world w;
+    static uint8_t padding[60000];
+    memset(&w, 0, sizeof w);
+    begin(&w, "");
+    put_be16(padding, EDNS_PADDING);
+    put_be16(padding + 2, sizeof padding - 4);
+    struct bytes options = bytes_of(padding, sizeof padding);
+    CHECK_EQ(submit_as(&w, "127.0.0.1", "www.example.org.", 1, options), OUTCOME_ANSWER);
+    CHECK_EQ(w.out[3] & 15, RCODE_SERVFAIL);
+    CHECK_EQ(submit(&w, "www.example.org.", 2), OUTCOME_LATER);
+    pump(&w);
+    CHECK_EQ(submit_as(&w, "127.0.0.1", "www.example.org.", 3, options), OUTCOME_ANSWER);
+    CHECK_EQ(w.out[3] & 15, RCODE_NOERROR); /* out of the cache */
     end(&w);
 }
 
