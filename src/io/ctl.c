@@ -109,23 +109,38 @@ static void request_line(struct ctl *c, struct bytes line)
         command_run(c->server, c, &rq);
 }
 
-/* Carries out the next whole line, if one is there and nothing is under way. */
-static void next_request(struct ctl *c)
+/* Takes the next line out of what has come; NULL when there is none, or when the client is gone. */
+static char *take_line(struct ctl *c, size_t *ret_n)
 {
-    char *nl = c->busy || c->out != NULL ? NULL : memchr(c->in, '\n', c->in_n);
+    char *nl = memchr(c->in, '\n', c->in_n);
     if (nl == NULL)
-        return;
-    size_t n = (size_t)(nl - c->in);
-    char *line = malloc(n + 1);
+        return NULL;
+    *ret_n = (size_t)(nl - c->in);
+    char *line = malloc(*ret_n + 1);
     if (line == NULL) {
         client_close(c);
-        return;
+        return NULL;
     }
-    memcpy(line, c->in, n);
-    c->in_n -= n + 1;
+    memcpy(line, c->in, *ret_n);
+    c->in_n -= *ret_n + 1;
     memmove(c->in, nl + 1, c->in_n);
-    request_line(c, bytes_of(line, n));
-    free(line);
+    return line;
+}
+
+/* Carries out whole lines, one after the other, as long as each is answered at once. Replies call
+ * this too: then the loop that is under way goes on, and the stack does not grow with the lines. */
+static void next_request(struct ctl *c)
+{
+    char *line;
+    size_t n;
+    if (c->taking)
+        return;
+    c->taking = true;
+    while (!c->busy && c->out == NULL && c->w.fd >= 0 && (line = take_line(c, &n)) != NULL) {
+        request_line(c, bytes_of(line, n));
+        free(line);
+    }
+    c->taking = false;
 }
 
 static void client_ready(struct loop_watch *w, uint32_t events)

@@ -14,8 +14,9 @@ struct ctl {
     size_t in_n;
     char *out; /* reply, being written */
     size_t out_n, out_at;
-    bool busy; /* a command works for it: not freed before its reply */
-    bool gone; /* the client has left meanwhile */
+    bool busy;   /* a command works for it: not freed before its reply */
+    bool taking; /* next_request() is at work */
+    bool gone;   /* the client has left meanwhile */
 };
 
 #endif
