@@ -346,6 +346,37 @@ def part_tcp_total():
             c.close()
 
 
+def part_tcp_stalled():
+    """Clients that do not read cannot keep others out."""
+    write('example.org.zone', zone(1, ''.join(f'big TXT "{i:03d}{"x" * 200}"\n' for i in range(150))))
+    limits = {'max-connections': 80, 'send-timeout': '60s', 'idle': '60s'}
+    with Server({'server': {'workers': 1}, 'tcp': limits, 'zones': zones('example.org')}) as s:
+        where = ('127.0.0.1', s.port)
+        wire = frame(query('big.example.org', 16)) * 20
+        stalled = []
+        for _ in range(80):
+            c = socket.socket()
+            c.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            c.connect(where)
+            c.settimeout(0.05)
+            stalled.append(c)
+            try:
+                for _ in range(200):
+                    c.sendall(wire)
+            except OSError:
+                pass
+        time.sleep(1.5)
+        with tcp_open(where) as c:
+            try:
+                c.sendall(frame(query('www.example.org')))
+                good = tcp_read(c).rcode == 0
+            except (OSError, EOFError, AttributeError, struct.error):
+                good = False
+            ok(good, 'when all connections are stalled, one of them makes room')
+        for c in stalled:
+            c.close()
+
+
 class Load(threading.Thread):
     """Asks on and on; every query must be answered."""
 
@@ -570,6 +601,18 @@ def part_control():
             third = json.loads(f.readline())
             ok(not first['ok'] and second['ok'] and b'.' in body and 'unknown command' in third['error'],
                'several requests of one connection', (first, second, third))
+        with socket.socket(socket.AF_UNIX) as c: # the server's stack must not grow with the lines
+            c.settimeout(20)
+            c.connect(s.sock)
+            reader = threading.Thread(target=lambda: sum(len(b) for b in iter(lambda: c.recv(65536), b'')))
+            reader.start()
+            try:
+                c.sendall(b'\n' * 50000)
+                c.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass
+            reader.join(20)
+            ok(s.ctl('version').returncode == 0, 'thousands of requests at once')
         for junk in (b'\0' * 100 + b'\n', b'x' * 200000, b'{' * 5000 + b'\n', b'"\n'):
             with socket.socket(socket.AF_UNIX) as c:
                 c.settimeout(5)

@@ -12,7 +12,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { ACCEPTS_A_TURN = 64 };
+enum { ACCEPTS_A_TURN = 64, STALLED_US = 1000000 };
 
 struct conn {
     struct loop_grave grave;
@@ -241,10 +241,12 @@ void tcp_answer(struct front *f, struct waiting *w, struct bytes answer)
     tcp_answered(f, w);
 }
 
-/* The connection of this worker that was idle longest makes room for a new one. */
+/* The connection of this worker that was idle longest makes room for a new one; if none is idle,
+ * one whose client has not read its answers for a while. */
 static bool close_idlest(struct front *f)
 {
     unsigned looked = 0;
+    struct conn *stalled = NULL;
     LIST_FOR(it, &f->conns)
     {
         struct conn *c = CONTAINER_OF(it, struct conn, lru);
@@ -253,10 +255,16 @@ static bool close_idlest(struct front *f)
             conn_close(c);
             return true;
         }
+        if (c->busy == 0 && stalled == NULL && c->active_us + STALLED_US < f->loop->now.mono_us)
+            stalled = c;
         if (++looked == 64)
             break;
     }
-    return false;
+    if (stalled == NULL)
+        return false;
+    f->count->tcp_slow_closed++;
+    conn_close(stalled);
+    return true;
 }
 
 /* Counts a new connection in; false when the client or the server has too many. */
