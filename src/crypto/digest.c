@@ -1,4 +1,4 @@
-#include "crypto/digest.h"
+#include "crypto/key_impl.h"
 
 #include <openssl/evp.h>
 #include <stdatomic.h>
@@ -20,7 +20,7 @@ struct digest {
 
 /* The algorithm, fetched by whoever asks first; a second fetcher at the same moment gives its copy
  * back. */
-static const EVP_MD *algorithm(enum digest_kind k)
+const EVP_MD *digest_algorithm(enum digest_kind k)
 {
     static _Atomic(EVP_MD *) fetched[DIGEST_KINDS];
     EVP_MD *md = atomic_load_explicit(&fetched[k], memory_order_acquire);
@@ -44,7 +44,7 @@ struct digest *digest_new(enum digest_kind k)
     struct digest *d = calloc(1, sizeof *d);
     if (d == NULL)
         return NULL;
-    d->md = algorithm(k);
+    d->md = digest_algorithm(k);
     d->ctx = d->md != NULL ? EVP_MD_CTX_new() : NULL;
     if (d->ctx == NULL || EVP_DigestInit_ex2(d->ctx, d->md, NULL) != 1) {
         digest_free(d);
