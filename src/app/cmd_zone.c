@@ -22,6 +22,8 @@ static const char usage[] =
     "       banyan zone fmt [-w] [--check] [--force] FILE...          canonical order, aligned\n"
     "       banyan zone diff [--json] OLD NEW                         records removed and added\n"
     "       banyan zone stats [--json] [--time] FILE...               counts, sizes, types\n"
+    "       banyan zone sign FILE [OPTIONS]                           DNSSEC; see banyan zone sign "
+    "--help\n"
     "\n"
     "  --origin NAME        the zone's name (else the owner of the SOA record, $ORIGIN, or the "
     "file's\n"
@@ -632,7 +634,9 @@ int cmd_zone(int argc, char **argv)
         int (*run)(const struct options *);
     } known[] = {{"check", run_check}, {"fmt", run_fmt}, {"diff", run_diff}, {"stats", run_stats}};
     static struct options o;
-    const char *words[ARRAY_LEN(known)];
+    const char *words[ARRAY_LEN(known) + 1];
+    if (argc > 1 && strcmp(argv[1], "sign") == 0)
+        return cmd_zone_sign(argc - 1, argv + 1);
     o = (struct options){.load = {.default_ttl = 3600}, .colour = isatty(STDOUT_FILENO) != 0};
     for (int i = 1; i < argc; i++)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
@@ -652,6 +656,7 @@ int cmd_zone(int argc, char **argv)
         input = (struct input){0};
         return rc;
     }
+    words[ARRAY_LEN(known)] = "sign";
     const char *near = nearest_word(argv[1], words, ARRAY_LEN(words));
     fprintf(stderr, "banyan zone: no command \"%s\"%s%s%s. See banyan zone --help.\n", argv[1],
             near != NULL ? " (did you mean " : "", near != NULL ? near : "",

@@ -8,6 +8,8 @@
 #include "dnssec/policy.h"
 #include "zone/zone.h"
 
+enum { SIGN_KEYS = 32 };
+
 struct sign_key {
     struct sec_key *key; /* NULL: only its public half is known */
     struct bytes dnskey; /* RDATA */

@@ -115,26 +115,80 @@ static bool write_all(int fd, struct bytes b)
     return true;
 }
 
-enum status file_replace(const char *path, struct bytes b, struct diag *d)
-{
+struct file_out {
+    int fd;
+    char *path; /* NULL: standard output */
     char tmp[4096];
+    mode_t mode;
+};
+
+enum status file_out_begin(const char *path, unsigned mode, struct file_out **ret, struct diag *d)
+{
     struct stat old;
-    if (snprintf(tmp, sizeof tmp, "%s.XXXXXX", path) >= (int)sizeof tmp) {
-        errno = ENAMETOOLONG;
+    struct file_out *f = calloc(1, sizeof *f);
+    if (f == NULL)
+        return ST_ENOMEM;
+    if (strcmp(path, "-") == 0) {
+        f->fd = STDOUT_FILENO;
+        *ret = f;
+        return ST_OK;
+    }
+    f->fd = -1;
+    f->path = strdup(path);
+    f->mode = stat(path, &old) == 0 ? old.st_mode & 07777 : (mode_t)mode;
+    errno = ENAMETOOLONG;
+    if (f->path != NULL && snprintf(f->tmp, sizeof f->tmp, "%s.XXXXXX", path) < (int)sizeof f->tmp)
+        f->fd = mkostemp(f->tmp, O_CLOEXEC);
+    if (f->fd < 0) {
         told(d, "cannot-write", path, "cannot write");
+        free(f->path);
+        free(f);
         return ST_EIO;
     }
-    mode_t mode = stat(path, &old) == 0 ? old.st_mode & 07777 : 0644;
-    int fd = mkostemp(tmp, O_CLOEXEC);
-    bool ok = fd >= 0 && write_all(fd, b) && fchmod(fd, mode) == 0 && fsync(fd) == 0;
-    if (ok)
-        ok = rename(tmp, path) == 0;
-    if (!ok) {
-        told(d, "cannot-write", path, "cannot write");
-        if (fd >= 0)
-            unlink(tmp);
+    *ret = f;
+    return ST_OK;
+}
+
+enum status file_out_write(struct file_out *f, struct bytes b, struct diag *d)
+{
+    if (write_all(f->fd, b))
+        return ST_OK;
+    told(d, "cannot-write", f->path != NULL ? f->path : "standard output", "cannot write");
+    return ST_EIO;
+}
+
+void file_out_abort(struct file_out *f)
+{
+    if (f->path != NULL) {
+        unlink(f->tmp);
+        close(f->fd);
     }
-    if (fd >= 0)
-        close(fd);
-    return ok ? ST_OK : ST_EIO;
+    free(f->path);
+    free(f);
+}
+
+enum status file_out_commit(struct file_out *f, struct diag *d)
+{
+    if (f->path != NULL &&
+        (fchmod(f->fd, f->mode) != 0 || fsync(f->fd) != 0 || rename(f->tmp, f->path) != 0)) {
+        told(d, "cannot-write", f->path, "cannot write");
+        file_out_abort(f);
+        return ST_EIO;
+    }
+    if (f->path != NULL)
+        close(f->fd);
+    free(f->path);
+    free(f);
+    return ST_OK;
+}
+
+enum status file_replace(const char *path, struct bytes b, struct diag *d)
+{
+    struct file_out *f;
+    TRY(file_out_begin(path, 0644, &f, d));
+    enum status st = file_out_write(f, b, d);
+    if (st == ST_OK)
+        return file_out_commit(f, d);
+    file_out_abort(f);
+    return st;
 }

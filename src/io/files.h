@@ -16,4 +16,14 @@ enum status file_read_whole(const char *path, size_t max, char **ret, size_t *re
  * is whole at every moment; keeps the mode of what it replaces. ST_EIO with *d filled. */
 enum status file_replace(const char *path, struct bytes b, struct diag *d) MUST_USE;
 
+/* The same piece by piece: nothing is seen of the new file before the commit. path "-": standard
+ * output, written as it comes. mode: of a file that was not there. */
+struct file_out;
+enum status file_out_begin(const char *path, unsigned mode, struct file_out **ret,
+                           struct diag *d) MUST_USE;
+enum status file_out_write(struct file_out *f, struct bytes b, struct diag *d) MUST_USE;
+/* Both free f. */
+enum status file_out_commit(struct file_out *f, struct diag *d) MUST_USE;
+void file_out_abort(struct file_out *f);
+
 #endif

@@ -1,6 +1,8 @@
 /* The plain accessors of a snapshot and its reference count. */
 #include "zone/snapshot.h"
 
+#include "zone/builder.h"
+
 #include <stdlib.h>
 
 const uint8_t *zone_origin(const struct zone *z)
@@ -73,6 +75,19 @@ const struct zone_node *zone_next(const struct zone *z, const struct zone_node *
 {
     uint32_t rank = n == NULL ? 0 : n->rank + 1;
     return rank < z->nodes ? node_at(z->mem, z->order[rank]) : NULL;
+}
+
+const struct zone_node *zone_node_at(const struct zone *z, uint32_t rank)
+{
+    return node_at(z->mem, z->order[rank]);
+}
+
+void zone_overwrite(struct zone *z, struct bytes rdata, struct bytes with)
+{
+    uint8_t *first = (uint8_t *)z->mem, *at = first + (rdata.p - first);
+    ASSERT(rdata.n == with.n && rdata.p >= first &&
+           rdata.p + rdata.n <= first + 4u * (size_t)z->words);
+    memcpy(at, with.p, with.n);
 }
 
 struct zone_stats zone_stats(const struct zone *z)

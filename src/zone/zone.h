@@ -78,6 +78,8 @@ bool zone_node_hidden(const struct zone_node *n);
 unsigned zone_node_labels(const struct zone_node *n);
 /* Place of the node in canonical order: 0 for the apex. */
 uint32_t zone_node_rank(const struct zone_node *n);
+/* The node of a rank below zone_stats().names. */
+const struct zone_node *zone_node_at(const struct zone *z, uint32_t rank);
 /* The node one label up; NULL for the apex. */
 const struct zone_node *zone_node_parent(const struct zone *z, const struct zone_node *n);
 /* Writes the node's full name; returns its length. */
