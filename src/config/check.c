@@ -1,6 +1,8 @@
 #include "config/check.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void place_add(struct places *p, const struct option *list, size_t index,
                const struct yaml_source *src, uint32_t line, uint32_t column)
@@ -54,6 +56,55 @@ static void check_zones(struct check *k)
         say(k, SEV_ERROR, "zones", (size_t)(v[i] - k->c->zones.v), NULL, what);
     }
     free(v);
+}
+
+static void check_signing(struct check *k, const char *list, size_t index, const char *word)
+{
+    const char *words[66] = {"off", "auto"};
+    char what[160], hint[128];
+    if (word == NULL || strcmp(word, "off") == 0 || strcmp(word, "auto") == 0 ||
+        config_policy_find(k->c, word))
+        return;
+    size_t n = 2;
+    for (size_t i = 0; i < k->c->dnssec.policies.n && n < ARRAY_LEN(words); i++)
+        if (k->c->dnssec.policies.v[i].name != NULL)
+            words[n++] = k->c->dnssec.policies.v[i].name;
+    const char *near = nearest_word(word, words, n);
+    snprintf(what, sizeof what, "there is no DNSSEC policy named '%s'", word);
+    snprintf(hint, sizeof hint, "%s%s",
+             near != NULL ? "did you mean " : "off, auto, or a name under dnssec.policies",
+             near != NULL ? near : "");
+    say(k, SEV_ERROR, list, index, hint, what);
+}
+
+static void check_policy(struct check *k, size_t index)
+{
+    const struct config_policy *p = &k->c->dnssec.policies.v[index];
+    if (p->name == NULL)
+        return;
+    for (size_t i = 0; i < index; i++)
+        if (k->c->dnssec.policies.v[i].name != NULL &&
+            strcmp(k->c->dnssec.policies.v[i].name, p->name) == 0)
+            say(k, SEV_ERROR, "dnssec.policies", index, NULL, "this policy stands here twice");
+    if (strcmp(p->name, "off") == 0)
+        say(k, SEV_ERROR, "dnssec.policies", index, NULL, "a policy cannot be named off");
+    if (p->validity_s < (uint64_t)p->refresh_s + p->jitter_s)
+        say(k, SEV_ERROR, "dnssec.policies", index, NULL,
+            "validity must be longer than refresh and jitter together");
+    if (p->opt_out && p->denial != CONFIG_DENIAL_NSEC3)
+        say(k, SEV_ERROR, "dnssec.policies", index, "denial: nsec3", "opt-out needs NSEC3");
+    if (p->zonemd && p->denial == CONFIG_DENIAL_COMPACT)
+        say(k, SEV_ERROR, "dnssec.policies", index, NULL,
+            "there is no digest over a zone whose signatures are made when asked for");
+}
+
+static void check_dnssec(struct check *k)
+{
+    for (size_t i = 0; i < k->c->dnssec.policies.n; i++)
+        check_policy(k, i);
+    for (size_t i = 0; i < k->c->zones.n; i++)
+        check_signing(k, "zones", i, k->c->zones.v[i].dnssec);
+    check_signing(k, NULL, 0, k->c->zones_dir_dnssec);
 }
 
 static void check_listen(struct check *k)
@@ -118,6 +169,7 @@ enum status config_check_at(const struct config *c, const char *file, const stru
     uint32_t before = sink->errors;
     check_listen(&k);
     check_zones(&k);
+    check_dnssec(&k);
     if (c->resolver.enabled)
         check_resolver(&k);
     else if (c->zones.n == 0 && c->zones_dir == NULL)

@@ -10,6 +10,8 @@
 #include "base/netaddr.h"
 #include "dns/name.h"
 
+#include <stdatomic.h>
+
 struct config_addrs {
     struct netaddr *v;
     size_t n;
@@ -24,7 +26,27 @@ struct config_zone {
     const uint8_t *name;
     const char
         *file; /* full path, or relative to where the program runs if the configuration's is */
+    const char *dnssec; /* "off", "auto", or the name of a policy */
 };
+
+enum config_denial { CONFIG_DENIAL_NSEC, CONFIG_DENIAL_NSEC3, CONFIG_DENIAL_COMPACT };
+
+/* How zones are signed; the words of the options are in the order of the enums of dnssec/policy.h.
+ */
+struct config_policy {
+    const char *name;
+    uint32_t algorithm, denial, serial, cds; /* algorithm: a place in CONFIG_ALGORITHMS */
+    uint32_t rsa_bits;
+    uint32_t keys; /* 0: one for all, 1: key-signing and zone-signing apart */
+    bool opt_out, zonemd;
+    uint32_t validity_s, refresh_s, jitter_s, backdate_s, dnskey_ttl_s, propagation_s, ds_ttl_s;
+};
+
+/* The DNSSEC algorithms to sign with, in the order of the words of the option. */
+#define CONFIG_ALGORITHMS                                                                          \
+    {                                                                                              \
+        8, 10, 13, 14, 15, 16                                                                      \
+    }
 
 struct config_hint {
     const uint8_t *name;
@@ -69,7 +91,15 @@ struct config {
         struct config_zone *v;
         size_t n;
     } zones;
-    const char *zones_dir;
+    const char *zones_dir, *zones_dir_dnssec;
+    struct {
+        const char *state_dir;
+        uint32_t jobs;
+        struct {
+            struct config_policy *v;
+            size_t n;
+        } policies;
+    } dnssec;
     struct {
         bool enabled;
         const char *root_hints;
@@ -86,6 +116,7 @@ struct config {
         uint32_t ttl_min_s, ttl_max_s, negative_ttl_max_s, timeout_ms, max_clients;
     } resolver;
 
+    _Atomic unsigned refs;     /* besides the first */
     bool set[CONFIG_ROWS_MAX]; /* by row number: was it in the file? (else the default) */
     struct arena arena;        /* holds everything above */
 };
@@ -102,6 +133,11 @@ struct config_files {
  * NULL: `include` is refused. *ret is owned by the caller. */
 enum status config_parse(const char *file, struct bytes text, const struct config_files *files,
                          struct diag_sink *sink, struct config **ret) MUST_USE;
+/* Counted references: the last config_free() frees. */
+struct config *config_take(struct config *c) MUST_USE;
+/* The policy that a zone's `dnssec` names, "auto" too if there is one of that name; NULL: none, so
+ * the built-in one for "auto". */
+const struct config_policy *config_policy_find(const struct config *c, const char *name);
 /* The defaults alone; NULL when memory is out. */
 struct config *config_default(void) MUST_USE;
 void config_free(struct config *c);

@@ -47,6 +47,20 @@ static void file_for(const struct option *o, const char *value, struct text *out
         text_str(out, "        addresses: 192.0.2.1\n");
     if (strcmp(o->path, "resolver.hints[].addresses") == 0)
         text_str(out, "        name: a.test\n");
+    if (strncmp(o->path, "dnssec.policies[]", 17) == 0 && strcmp(option_word(o), "name") != 0)
+        text_str(out, "        name: strong\n");
+    if (strcmp(o->path, "dnssec.policies[].validity") == 0)
+        text_str(out, "        refresh: 60\n        jitter: 0\n");
+    if (strcmp(o->path, "dnssec.policies[].refresh") == 0)
+        text_str(out, "        validity: 157680000\n        jitter: 0\n");
+    if (strcmp(o->path, "dnssec.policies[].jitter") == 0)
+        text_str(out, "        validity: 157680000\n");
+    if (strcmp(o->path, "dnssec.policies[].opt-out") == 0)
+        text_str(out, "        denial: nsec3\n");
+    if (strcmp(o->path, "zones[].dnssec") == 0)
+        text_str(out, "    name: example.org\n");
+    if (strcmp(o->path, "zones[].dnssec") == 0 || strcmp(o->path, "zones-dir-dnssec") == 0)
+        text_fmt(out, "dnssec:\n  policies:\n    - name: %s\n", value);
     if (strcmp(o->path, "server.group") == 0)
         text_str(out, "    user: x\n");
 }
@@ -376,6 +390,40 @@ TEST(config_documents)
 }
 
 /* docs/man/banyan.conf.5 and docs/banyan.schema.json are what this table says. */
+/* A zone's `dnssec` names a policy; what a policy leaves out has its default. */
+TEST(config_signing_policies)
+{
+    struct seen seen;
+    struct config *c = NULL;
+    REQUIRE(
+        parse("zones:\n  - {name: a.example, dnssec: auto}\n  - {name: b.example, dnssec: tld}\n"
+              "  - name: c.example\n"
+              "dnssec:\n  policies:\n    - {name: tld, denial: nsec3, opt-out: yes}\n",
+              &seen, &c) == ST_OK);
+    CHECK_STR(c->zones.v[0].dnssec, "auto");
+    CHECK_STR(c->zones.v[2].dnssec, "off");
+    const struct config_policy *p = config_policy_find(c, "tld");
+    REQUIRE(p != NULL);
+    CHECK(p->opt_out && p->denial == CONFIG_DENIAL_NSEC3 && p->algorithm == 2);
+    CHECK_EQ(p->validity_s, 14 * 86400);
+    CHECK(config_policy_find(c, "auto") == NULL);
+    struct text t = text_heap(65536);
+    config_dump(c, false, &t);
+    CHECK(strstr(text_cstr(&t), "validity") == NULL &&
+          strstr(text_cstr(&t), "denial: nsec3") != NULL);
+    text_free(&t);
+    struct config *held = config_take(c);
+    config_free(c);
+    CHECK_EQ(held->zones.n, 3);
+    config_free(held);
+    CHECK(parse("zones:\n  - {name: a.example, dnssec: strnog}\ndnssec:\n  policies:\n    - name: "
+                "strong\n",
+                &seen, &c) != ST_OK);
+    CHECK(parse("dnssec:\n  policies:\n    - {name: x, opt-out: yes}\n", &seen, &c) != ST_OK);
+    CHECK(parse("dnssec:\n  policies:\n    - {name: x, validity: 7d}\n", &seen, &c) != ST_OK);
+    CHECK(parse("dnssec:\n  policies:\n    - name: x\n    - name: x\n", &seen, &c) != ST_OK);
+}
+
 TEST(config_generated_files_are_current)
 {
     struct text t = text_heap(1 << 20);

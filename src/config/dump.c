@@ -27,8 +27,28 @@ static void dump_value(const struct option *o, const void *at, struct text *out)
     text_char(out, '\n');
 }
 
+/* True if a value of an item is what it would be without being written. */
+static bool is_default(const struct option *o, const void *at)
+{
+    char why[300];
+    union {
+        uint64_t number;
+        void *pointer;
+        uint8_t room[64];
+    } def = {0};
+    struct text t = text_of(why, sizeof why);
+    struct arena a;
+    if (o->def == NULL || o->def == option_required || option_is_list(o))
+        return false;
+    arena_init(&a, 256, 0);
+    struct value_reader vr = {&a, "", &t};
+    bool same = value_default(&vr, o, &def) && value_equal(o, &def, at);
+    arena_free(&a);
+    return same;
+}
+
 static void dump_items(const struct option *o, const struct option_list *l, unsigned indent,
-                       struct text *out)
+                       bool effective, struct text *out)
 {
     char path[64];
     struct text t = text_of(path, sizeof path);
@@ -40,7 +60,8 @@ static void dump_items(const struct option *o, const struct option_list *l, unsi
         bool first = true;
         for (size_t r = 0; r < option_count; r++) {
             const struct option *f = &option_table[r];
-            if (!option_below(f, path) || value_unset(f, item + f->offset))
+            if (!option_below(f, path) || value_unset(f, item + f->offset) ||
+                (!effective && is_default(f, item + f->offset)))
                 continue;
             dump_key(f, indent + 2, first, out);
             dump_value(f, item + f->offset, out);
@@ -73,7 +94,7 @@ void config_dump(const struct config *c, bool effective, struct text *out)
             opened = true;
         }
         if (items) {
-            dump_items(o, (const void *)at, inside ? 1 : 0, out);
+            dump_items(o, (const void *)at, inside ? 1 : 0, effective, out);
         } else if (value_unset(o, at)) {
             text_fmt(out, "%s# %s: (unset)\n", inside ? "  " : "", option_word(o));
         } else {
@@ -113,6 +134,9 @@ static void diff_zones(const struct config *a, const struct config *b, struct te
         else if (strcmp(x[i]->file, y[j]->file) != 0)
             text_fmt(out, "zone %s: %s -> %s\n", name_str(x[i]->name, name), x[i]->file,
                      y[j]->file);
+        else if (strcmp(x[i]->dnssec, y[j]->dnssec) != 0)
+            text_fmt(out, "zone %s: dnssec: %s -> %s\n", name_str(x[i]->name, name), x[i]->dnssec,
+                     y[j]->dnssec);
         i += c <= 0;
         j += c >= 0;
     }
@@ -124,8 +148,8 @@ static void diff_zones(const struct config *a, const struct config *b, struct te
 static bool items_equal(const struct option *o, const void *a, const void *b)
 {
     struct text x = text_heap(1 << 20), y = text_heap(1 << 20);
-    dump_items(o, a, 0, &x);
-    dump_items(o, b, 0, &y);
+    dump_items(o, a, 0, true, &x);
+    dump_items(o, b, 0, true, &y);
     bool same = strcmp(text_cstr(&x), text_cstr(&y)) == 0;
     text_free(&x);
     text_free(&y);

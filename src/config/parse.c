@@ -169,6 +169,21 @@ static void read_map(struct parse *p, const char *path, const struct yaml_node *
     }
 }
 
+/* What a new element has before it is read. */
+static bool item_defaults(struct parse *p, const char *path, void *item)
+{
+    char why[300];
+    struct text t = text_of(why, sizeof why);
+    struct value_reader vr = {&p->c->arena, "", &t};
+    for (size_t i = 0; i < option_count; i++) {
+        const struct option *f = &option_table[i];
+        if (f->def != NULL && f->def != option_required && !option_is_list(f) &&
+            option_below(f, path) && !value_default(&vr, f, (char *)item + f->offset))
+            return false;
+    }
+    return true;
+}
+
 static void read_items(struct parse *p, const struct option *o, const struct yaml_node *n, void *at)
 {
     char path[64];
@@ -194,6 +209,8 @@ static void read_items(struct parse *p, const struct option *o, const struct yam
             return;
         }
         uint32_t before = p->sink->errors;
+        if (!item_defaults(p, path, item))
+            COMPLAIN(p, e, "value", NULL, "%s: out of memory", o->path);
         read_map(p, path, e, item);
         bool whole = p->sink->errors == before;
         for (size_t i = 0; i < option_count && whole; i++) {
@@ -331,10 +348,24 @@ struct config *config_default(void)
 
 void config_free(struct config *c)
 {
-    if (c == NULL)
+    if (c == NULL || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 0)
         return;
     arena_free(&c->arena);
     free(c);
+}
+
+struct config *config_take(struct config *c)
+{
+    atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+    return c;
+}
+
+const struct config_policy *config_policy_find(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->dnssec.policies.n; i++)
+        if (c->dnssec.policies.v[i].name != NULL && strcmp(c->dnssec.policies.v[i].name, name) == 0)
+            return &c->dnssec.policies.v[i];
+    return NULL;
 }
 
 enum status config_parse(const char *file, struct bytes text, const struct config_files *files,
@@ -404,7 +435,7 @@ enum status config_add_zone(struct config *c, const char *name, const char *file
     char *path = arena_strdup(&c->arena, file);
     if (z == NULL || copy == NULL || path == NULL)
         return ST_ENOMEM;
-    *z = (struct config_zone){copy, path};
+    *z = (struct config_zone){copy, path, "off"};
     c->zones.v = l.v;
     c->zones.n = l.n;
     return ST_OK;
