@@ -102,7 +102,7 @@ static enum status add_names(struct signer *s, struct zone_builder *b, uint32_t 
     bool more = chunk_next(c, &at, &h, &rd);
     for (uint32_t r = chunk * SIGN_CHUNK; r < end; r++) {
         uint8_t owner[LIMIT_NAME];
-        uint32_t cursor = 0;
+        struct set_cursor cursor = {0};
         struct rrset set;
         const struct zone_node *n = zone_node_at(s->in, r);
         zone_node_name(s->in, n, owner);

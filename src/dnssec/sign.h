@@ -15,11 +15,14 @@ struct sign_key {
     struct bytes dnskey; /* RDATA */
     uint16_t tag;
     uint8_t algorithm;
-    bool publish;   /* stands in the DNSKEY RRset */
+    bool publish;   /* stands in the DNSKEY RRset; keys may sign without (RFC 6781 section 4.1.4) */
     bool sign_keys; /* signs the DNSKEY, CDS and CDNSKEY RRsets */
     bool sign_zone; /* signs everything else */
     bool cds;       /* CDS and CDNSKEY are published for it */
 };
+
+/* Sets of the apex where the owner's own records stand beside ours (RFC 8901). */
+enum sign_theirs { THEIR_DNSKEY, THEIR_CDS, THEIR_CDNSKEY, THEIR_SETS };
 
 struct sign_plan {
     const struct sign_key *key;
@@ -32,6 +35,9 @@ struct sign_plan {
     /* The zone as it was last signed, or NULL: signatures whose RRset is the same and which are
      * good for longer than policy.refresh_s are kept. */
     const struct zone *old;
+    /* What the unsigned zone has in those sets (count 0: nothing), when `in` is a zone that was
+     * signed here and has ours in them too; NULL: `in` is unsigned. */
+    const struct rrset *theirs;
 };
 
 /* Runs fn(arg, lane) for every lane in [0, lanes) and returns when all are done. */

@@ -42,11 +42,16 @@ static struct apex_set *apex_new(struct signer *s, uint16_t type, uint32_t ttl)
     return a;
 }
 
-/* The records of that type which the file has itself. */
+/* The records of that type which the owner has put there. */
 static enum status apex_keep(struct signer *s, struct apex_set *a)
 {
     struct rrset set;
-    if (!zone_rrset(s->in, zone_apex(s->in), a->set.type, zone_origin(s->in), &set))
+    unsigned theirs = a->set.type == RR_DNSKEY ? THEIR_DNSKEY
+                      : a->set.type == RR_CDS  ? THEIR_CDS
+                                               : THEIR_CDNSKEY;
+    if (s->plan->theirs != NULL && a->set.type != RR_SOA)
+        set = s->plan->theirs[theirs];
+    else if (!zone_rrset(s->in, zone_apex(s->in), a->set.type, zone_origin(s->in), &set))
         return ST_OK;
     struct rdata_iter it = rdata_iter(&set);
     for (struct bytes rd; rdata_iter_next(&it, &rd);)
@@ -130,8 +135,8 @@ static enum status check_algorithm(struct signer *s, struct bytes dnskey)
         return ST_OK;
     for (unsigned i = 0; i < s->plan->keys; i++) {
         const struct sign_key *p = &s->plan->key[i];
-        keys |= p->publish && p->sign_keys && p->algorithm == k.algorithm;
-        zone |= p->publish && p->sign_zone && p->algorithm == k.algorithm;
+        keys |= p->sign_keys && p->algorithm == k.algorithm;
+        zone |= p->sign_zone && p->algorithm == k.algorithm;
     }
     if (keys && zone)
         return ST_OK;
@@ -196,19 +201,14 @@ static bool made_by_signers(const struct signer *s, const struct zone_node *n, u
 }
 
 bool sign_next_set(const struct signer *s, const struct zone_node *n, const uint8_t *owner,
-                   uint32_t *cursor, struct rrset *ret)
+                   struct set_cursor *c, struct rrset *ret)
 {
-    const uint32_t ours = 1u << 31; /* the cursor counts our own sets */
-    while ((*cursor & ours) == 0 && zone_rrset_next(s->in, n, owner, cursor, ret))
+    while (c->own == 0 && zone_rrset_next(s->in, n, owner, &c->at, ret))
         if (!made_by_signers(s, n, ret->type))
             return true;
-    if (n != zone_apex(s->in))
+    if (n != zone_apex(s->in) || c->own >= s->apex_n)
         return false;
-    uint32_t i = *cursor & ours ? *cursor & ~ours : 0;
-    if (i >= s->apex_n)
-        return false;
-    *ret = s->apex[i].set;
+    *ret = s->apex[c->own++].set;
     ret->owner = owner;
-    *cursor = ours | (i + 1);
     return true;
 }

@@ -8,7 +8,7 @@
 static enum name_kind kind_of(const struct signer *s, const struct zone_node *n)
 {
     struct rrset set;
-    uint32_t cursor = 0;
+    struct set_cursor cursor = {0};
     if (zone_node_hidden(n) || zone_node_empty(n))
         return NAME_NOTHING;
     if (zone_node_cut(n))

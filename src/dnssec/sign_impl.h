@@ -94,9 +94,13 @@ static inline uint32_t chunk_count(uint32_t items)
 /* Makes the sets of the apex and checks that the keys can sign the zone. */
 enum status apex_make(struct signer *s) MUST_USE;
 /* The sets of a name as the signed zone will have them, but for RRSIG and denial; ours of the apex
- * last. Start with *cursor 0. */
+ * last. Start with a zeroed cursor. */
+struct set_cursor {
+    uint32_t at;
+    unsigned own; /* of ours, how many have been told */
+};
 bool sign_next_set(const struct signer *s, const struct zone_node *n, const uint8_t *owner,
-                   uint32_t *cursor, struct rrset *ret);
+                   struct set_cursor *c, struct rrset *ret);
 
 /* --- sign_chain.c --- */
 

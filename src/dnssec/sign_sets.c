@@ -106,7 +106,7 @@ static bool old_signatures(const struct signer *s, const struct rrset *set,
 static bool signs(const struct sign_key *k, uint16_t type)
 {
     bool keys = type == RR_DNSKEY || type == RR_CDS || type == RR_CDNSKEY;
-    return k->publish && (keys ? k->sign_keys : k->sign_zone);
+    return keys ? k->sign_keys : k->sign_zone;
 }
 
 enum status sign_set(struct signer *s, struct lane *l, const struct rrset *set,
@@ -153,7 +153,7 @@ static size_t types_of(const struct signer *s, struct lane *l, const struct zone
                        const uint8_t *owner)
 {
     size_t count = 0;
-    uint32_t cursor = 0;
+    struct set_cursor cursor = {0};
     struct rrset set;
     enum name_kind kind = s->kind[zone_node_rank(n)];
     if (kind == NAME_EMPTY)
@@ -211,7 +211,7 @@ enum status sign_names(struct signer *s, struct lane *l, uint32_t chunk)
         if (kind < NAME_DATA || (kind == NAME_INSECURE && !chained))
             continue;
         uint8_t owner[LIMIT_NAME];
-        uint32_t cursor = 0;
+        struct set_cursor cursor = {0};
         struct rrset set;
         const struct zone_node *n = zone_node_at(s->in, r);
         zone_node_name(s->in, n, owner);
