@@ -21,5 +21,6 @@ struct sign_policy sign_policy_default(void)
         .dnskey_ttl_s = HOUR,
         .propagation_s = HOUR,
         .ds_ttl_s = DAY,
+        .zone_ttl_s = DAY,
     };
 }

@@ -25,6 +25,7 @@ struct sign_policy {
     uint32_t dnskey_ttl_s;
     uint32_t propagation_s; /* until every server of the zone has a change */
     uint32_t ds_ttl_s;      /* of the DS in the parent */
+    uint32_t zone_ttl_s;    /* the largest TTL of the zone: caches keep signatures so long */
 };
 
 /* The policy called "auto". */
