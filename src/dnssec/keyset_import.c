@@ -149,7 +149,7 @@ enum status keyset_import(struct keyset *s, struct bytes dnskey, struct bytes se
         }
     }
     explicit_bzero(buf, sizeof buf);
-    if (st == ST_ELIMIT)
+    if (st == ST_ELIMIT && s->n == KEYSET_KEYS)
         diag_set(d, SEV_ERROR, "too-many-keys", "delete keys that were removed",
                  "a zone has at most %d keys", KEYSET_KEYS);
     return st;

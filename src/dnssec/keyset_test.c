@@ -548,7 +548,7 @@ TEST(bad_key_files_are_refused_in_words)
         {K13, "bad-zero", "no key of its algorithm"},
         {K13, "bad-twice", "twice"},
         {K13, "bad-sha1", "no longer to be signed with"},
-        {K13, "bad-binary", ""},
+        {K13, "bad-binary", "not base64"},
         {K13, "bad-lines", "too many lines"},
     };
     struct name zone;
