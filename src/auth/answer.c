@@ -9,6 +9,17 @@ const uint8_t *auth_suffix(const uint8_t *name, unsigned labels)
     return name_skip(name, name_labels(name) - labels);
 }
 
+/* True if signatures of this zone are made when they are asked for. */
+static bool can_sign(struct query *q, const struct zone *z)
+{
+    struct auth *au = auth_of(q);
+    if (LIKELY(zone_attached(z) == NULL))
+        return false;
+    if (au->online == NULL)
+        au->online = online_new();
+    return au->online != NULL;
+}
+
 bool auth_enter(struct query *q, const uint8_t *name)
 {
     /* DS belongs to the parent's side of a cut (RFC 4035 section 3.1.4.1). */
@@ -17,7 +28,7 @@ bool auth_enter(struct query *q, const uint8_t *name)
         return false;
     q->zone = z;
     q->name = name;
-    q->dnssec = q->in.edns.dnssec_ok && zone_is_signed(z);
+    q->dnssec = q->in.edns.dnssec_ok && (zone_is_signed(z) || can_sign(q, z));
     return true;
 }
 
@@ -30,6 +41,10 @@ void auth_sign(struct query *q, const struct zone_node *n)
     if (zone_node_hidden(n) ||
         (zone_node_cut(n) && of->set.type != RR_DS && of->set.type != RR_NSEC))
         return;
+    if (UNLIKELY(zone_attached(q->zone) != NULL)) {
+        auth_sign_online(q);
+        return;
+    }
     struct answer_item *it =
         answer_add(a, (enum msg_section)of->section, ANSWER_SIGNATURE, of->may);
     if (it == NULL)
@@ -38,6 +53,20 @@ void auth_sign(struct query *q, const struct zone_node *n)
         it->set.ttl = of->set.ttl;
     else
         answer_undo(a);
+}
+
+void auth_sign_online(struct query *q)
+{
+    struct auth *au = auth_of(q);
+    struct answer *a = &q->answer;
+    const struct answer_item *of = &a->item[a->n - 1];
+    struct answer_item *it =
+        answer_add(a, (enum msg_section)of->section, ANSWER_SIGNATURE, of->may);
+    if (it == NULL ||
+        online_sign(au->online, zone_attached(q->zone), &of->set, q->rq->now.wall_s, &it->set))
+        return;
+    answer_undo(a);
+    a->overflow = true;
 }
 
 bool auth_add(struct query *q, const struct zone_node *n, uint16_t type, const uint8_t *owner,
@@ -108,12 +137,14 @@ static bool any(struct query *q, const struct zone_node *n, uint16_t type)
         if (type == RR_RRSIG && !signature)
             continue;
         found = true;
-        if (!minimal)
+        if (!minimal) {
             answer_put(a, SECTION_ANSWER, ANSWER_DATA, false, &set);
-        else if (best.count == 0 ||
-                 (!signature && (best.type == RR_NSEC || best.type == RR_RRSIG)) ||
-                 (type == RR_ANY && !signature && set.type != RR_NSEC &&
-                  set.rdata_size < best.rdata_size))
+            if (q->dnssec && zone_attached(q->zone) != NULL)
+                auth_sign(q, n);
+        } else if (best.count == 0 ||
+                   (!signature && (best.type == RR_NSEC || best.type == RR_RRSIG)) ||
+                   (type == RR_ANY && !signature && set.type != RR_NSEC &&
+                    set.rdata_size < best.rdata_size))
             best = set; /* rather data than its NSEC, rather NSEC than a signature */
     }
     if (minimal && found) {
@@ -137,6 +168,10 @@ static const uint8_t *from_node(struct query *q, const struct zone_node *n)
 {
     uint16_t type = q->in.q.type;
     struct answer *a = &q->answer;
+    if (UNLIKELY(type == RR_NSEC || type == RR_RRSIG) && auth_answer_nsec(q, n)) {
+        q->shape = SHAPE_ANSWER;
+        return NULL;
+    }
     struct answer_item *it = answer_add(a, SECTION_ANSWER, ANSWER_DATA, false);
     if (UNLIKELY(it == NULL))
         return NULL;
@@ -204,7 +239,11 @@ static const uint8_t *step(struct query *q)
     case ZONE_WILDCARD:
         return from_node(q, q->found.node);
     case ZONE_NXDOMAIN:
-        negative(q, SHAPE_NXDOMAIN);
+        if (UNLIKELY(q->in.q.type == RR_NSEC || q->in.q.type == RR_RRSIG) &&
+            auth_answer_nsec(q, NULL))
+            q->shape = SHAPE_ANSWER;
+        else
+            negative(q, SHAPE_NXDOMAIN);
         return NULL;
     case ZONE_DELEGATION:
         if (q->found.at_cut && q->in.q.type == RR_DS)
@@ -222,6 +261,8 @@ static const uint8_t *step(struct query *q)
 enum stage_result auth_find(struct query *q)
 {
     auth_of(q)->proofs = 0;
+    if (UNLIKELY(auth_of(q)->online != NULL))
+        online_begin(auth_of(q)->online);
     /* The name as it stands in the packet: the encoder points to it without a search. */
     if (UNLIKELY(!auth_enter(q, q->rq->wire.p + MSG_HEADER)))
         return query_error(q, RCODE_REFUSED, EDE_NOT_AUTHORITATIVE);

@@ -54,6 +54,10 @@ struct auth *auth_new(const struct zone_table *table, const struct auth_options 
 
 void auth_free(struct auth *a)
 {
+    if (a == NULL)
+        return;
+    online_free(a->online);
+    nsec3_hasher_free(a->hasher);
     free(a);
 }
 

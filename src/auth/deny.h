@@ -17,7 +17,7 @@ struct deny_kind {
     void (*wild_type)(struct query *q);
 };
 
-extern const struct deny_kind deny_nsec, deny_nsec3;
+extern const struct deny_kind deny_nsec, deny_nsec3, deny_compact;
 
 /* Adds a node's NSEC or NSEC3 once, with its signatures. False if it has none. */
 bool deny_put(struct query *q, const struct zone_node *n, uint16_t type);

@@ -1,33 +1,18 @@
 /* Denial of existence with NSEC3, opt-out included (RFC 5155 section 7.2). Iterations are those the
  * signer chose; that many of them are unwise (RFC 9276) is for validators to say. */
 #include "auth/deny.h"
-#include "crypto/digest.h"
-
-/* RFC 5155 section 5. */
-static enum status hash_name(const uint8_t *low, size_t n, const struct zone_nsec3_param *p,
-                             uint8_t ret[NSEC3_HASH])
-{
-    uint8_t buf[LIMIT_NAME + UINT8_MAX], out[DIGEST_MAX];
-    memcpy(buf, low, n);
-    for (unsigned i = 0; i <= p->iterations; i++) {
-        if (p->salt.n > 0)
-            memcpy(buf + n, p->salt.p, p->salt.n);
-        TRY(digest_once(DIGEST_SHA1, bytes_of(buf, n + p->salt.n), out));
-        n = NSEC3_HASH;
-        memcpy(buf, out, n);
-    }
-    memcpy(ret, buf, NSEC3_HASH);
-    return ST_OK;
-}
 
 /* The NSEC3 of a name, or else the one that covers it. */
 static const struct zone_node *nsec3_of(struct query *q, const uint8_t *name, bool *ret_equal)
 {
     struct zone_nsec3_param p;
-    uint8_t low[LIMIT_NAME], hash[NSEC3_HASH];
-    size_t n = name_lower(low, name);
+    struct auth *au = auth_of(q);
+    uint8_t hash[NSEC3_HASH];
     *ret_equal = false;
-    if (!zone_nsec3_param(q->zone, &p) || hash_name(low, n, &p, hash) != ST_OK)
+    if (au->hasher == NULL)
+        au->hasher = nsec3_hasher_new();
+    if (au->hasher == NULL || !zone_nsec3_param(q->zone, &p) ||
+        nsec3_hash(au->hasher, name, p.salt, p.iterations, hash) != ST_OK)
         return NULL;
     return zone_nsec3_find(q->zone, hash, ret_equal);
 }

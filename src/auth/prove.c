@@ -1,11 +1,13 @@
 /* What a validator needs besides the signatures that stand beside each RRset: DS of a referral, and
  * proof of all that an answer says is not there (RFC 4035 section 3.1.3 and 3.1.4, RFC 5155
- * section 7.2). Only zones signed beforehand: what the signer left out is left out here. */
+ * section 7.2). Of zones signed beforehand, what the signer left out is left out here. */
 #include "auth/deny.h"
 
 static const struct deny_kind *kind_of(const struct query *q)
 {
     struct zone_nsec3_param p;
+    if (zone_attached(q->zone) != NULL)
+        return &deny_compact;
     return zone_nsec3_param(q->zone, &p) ? &deny_nsec3 : &deny_nsec;
 }
 

@@ -3,6 +3,8 @@
 #define BANYAN_AUTH_STATE_H
 
 #include "auth/auth.h"
+#include "dnssec/nsec3.h"
+#include "dnssec/online.h"
 #include "query/query.h"
 
 /* NSEC and NSEC3 of one answer: one for each alias from a wildcard, three for the last name. */
@@ -16,7 +18,9 @@ struct auth {
     uint32_t turn;       /* of cyclic rotation */
     struct prng shuffle; /* of random rotation: need not be secret */
     struct auth_counters count;
-    uint32_t proofs; /* names used of proof, in this answer */
+    struct online *online;       /* NULL until a zone needs it */
+    struct nsec3_hasher *hasher; /* likewise */
+    uint32_t proofs;             /* names used of proof, in this answer */
     struct name proof[AUTH_PROOFS];
     struct query query; /* large: last */
 };
@@ -48,6 +52,11 @@ void auth_prove_expansion(struct query *q);
  * its TTL (RFC 4034 section 3). What the parent does not speak for has none (RFC 4035
  * section 2.2). */
 void auth_sign(struct query *q, const struct zone_node *n);
+/* The same for zones whose signatures are made when they are asked for. */
+void auth_sign_online(struct query *q);
+/* In such a zone, NSEC and RRSIG of any name are answers too: true if one was given. n NULL: the
+ * name does not exist. */
+bool auth_answer_nsec(struct query *q, const struct zone_node *n);
 /* Adds an RRset of a node, with its signatures; false if there is none. */
 bool auth_add(struct query *q, const struct zone_node *n, uint16_t type, const uint8_t *owner,
               enum msg_section s, enum answer_why why, bool may);

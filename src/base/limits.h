@@ -124,6 +124,24 @@ enum {
     LIMIT_CONTROL_LINE = 65536,
     LIMIT_CONTROL_REPLY = 256 << 20,
     LIMIT_CONTROL_CLIENTS = 32,
+
+    /* Signatures a worker remembers of those it made when they were asked for; a multiple of four.
+     * About 200 bytes each. Questions for random names push each other out, not what is asked for
+     * often. */
+    LIMIT_ONLINE_SIGNATURES = 16384,
+    /* NSEC3 iterations of a zone signed elsewhere with which its denials are still served: the most
+     * that RFC 5155 section 10.3 allowed, for keys of 4096 bits. Each costs a hash for each of three
+     * names of an answer (CVE-2023-50868); RFC 9276 wants none. */
+    LIMIT_NSEC3_ITERATIONS_SERVED = 2500,
+
+    /* DNSKEY records of a zone that is verified (KeyTrap, CVE-2023-50387: keys times signatures). */
+    LIMIT_ZONE_KEYS = 64,
+    /* Iterations of NSEC3 above which validators give up (RFC 9276 section 3.2, CVE-2023-50868). */
+    LIMIT_NSEC3_ITERATIONS = 50,
+
+    /* Address space of the key store: two kilobytes a zone make it 500,000 zones. LMDB wants it
+     * named before; the file grows only as it is filled. */
+    LIMIT_KEY_STORE_BYTES = 1 << 30,
 };
 
 #endif

@@ -94,7 +94,7 @@ static enum status add_set(struct zone_builder *b, const struct rrset *set)
 /* The names of a chunk with what they had and what was made for them; then the chunk is freed. */
 static enum status add_names(struct signer *s, struct zone_builder *b, uint32_t chunk)
 {
-    struct chunk *c = &s->of_names[chunk];
+    struct chunk none = {0}, *c = s->of_names != NULL ? &s->of_names[chunk] : &none;
     struct made_head h;
     struct bytes rd;
     size_t at = 0;
@@ -138,7 +138,7 @@ static enum status build(struct signer *s, struct zone **ret)
 {
     struct zone_builder *b = zone_builder_new(zone_origin(s->in));
     enum status st = b != NULL ? ST_OK : ST_ENOMEM;
-    for (uint32_t i = 0; st == ST_OK && i < s->name_chunks; i++)
+    for (uint32_t i = 0; st == ST_OK && i < chunk_count(s->names); i++)
         st = add_names(s, b, i);
     for (uint32_t i = 0; st == ST_OK && i < s->link_chunks; i++)
         st = add_links(s, b, i);
@@ -166,6 +166,8 @@ static enum status sign_all(struct signer *s, const struct sign_jobs *jobs, stru
 {
     TRY(lanes_open(s, jobs));
     TRY(apex_make(s));
+    if (s->plan->policy.denial == DENIAL_COMPACT)
+        return build(s, ret);
     TRY(chain_make(s, jobs));
     s->of_names = calloc(chunk_count(s->names), sizeof *s->of_names);
     if (s->of_names == NULL)

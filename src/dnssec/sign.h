@@ -54,7 +54,8 @@ struct sign_stats {
     uint64_t expires;    /* when the first one expires */
 };
 
-/* Signs. Records of DNSSEC in `in` that a signer makes (RRSIG, NSEC, NSEC3, NSEC3PARAM, and ZONEMD
+/* Signs. With DENIAL_COMPACT only the sets of the apex are made, and everything is signed when it is
+ * asked for (dnssec/online.h). Records of DNSSEC in `in` that a signer makes (RRSIG, NSEC, NSEC3, NSEC3PARAM, and ZONEMD
  * if the policy makes one) are left out; DNSKEY, CDS and CDNSKEY there stay beside ours (RFC 8901).
  * jobs NULL: all in the calling thread. ST_ESEMANTIC with *d filled (no key signs the zone, a key
  * without private half is wanted, an algorithm signs only half of the zone), ST_ENOMEM. */

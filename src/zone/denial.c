@@ -74,7 +74,7 @@ const struct zone_node *zone_nsec_before(const struct zone *z, const struct zone
 
 bool zone_nsec3_param(const struct zone *z, struct zone_nsec3_param *ret)
 {
-    if (z->nsec3s == 0)
+    if (z->nsec3s == 0 || z->nsec3_iterations > LIMIT_NSEC3_ITERATIONS_SERVED)
         return false;
     *ret = (struct zone_nsec3_param){z->nsec3_salt, z->nsec3_iterations};
     return true;

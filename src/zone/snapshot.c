@@ -95,6 +95,18 @@ struct zone_stats zone_stats(const struct zone *z)
     return z->stats;
 }
 
+void zone_attach(struct zone *z, void *object, void (*drop)(void *object))
+{
+    ASSERT(z->attached == NULL);
+    z->attached = object;
+    z->attached_drop = drop;
+}
+
+void *zone_attached(const struct zone *z)
+{
+    return z->attached;
+}
+
 struct zone *zone_take(struct zone *z)
 {
     atomic_fetch_add_explicit(&z->refs, 1, memory_order_relaxed);
@@ -110,5 +122,7 @@ void zone_drop(struct zone *z)
     free(z->order);
     free(z->nsec3);
     free(z->nsec3_key);
+    if (z->attached_drop != NULL)
+        z->attached_drop(z->attached);
     free(z);
 }

@@ -85,6 +85,8 @@ struct zone {
     uint32_t nsec3s;
     uint16_t nsec3_iterations;
     struct bytes nsec3_salt; /* in mem */
+    void *attached;          /* zone_attach() */
+    void (*attached_drop)(void *object);
     uint8_t origin[];
 };
 

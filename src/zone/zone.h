@@ -93,6 +93,12 @@ struct zone_stats {
 };
 struct zone_stats zone_stats(const struct zone *z);
 
+/* Something that goes with this snapshot and is dropped with it (who signs its answers: see
+ * dnssec/online.h); set once, before anybody else sees the zone. */
+void zone_attach(struct zone *z, void *object, void (*drop)(void *object));
+/* NULL if there is nothing. */
+void *zone_attached(const struct zone *z);
+
 /* Counted reference: whoever keeps a zone beyond a reload takes one. */
 struct zone *zone_take(struct zone *z);
 /* Gives a reference back; the last one frees the zone. NULL is allowed. */
