@@ -24,6 +24,8 @@ static const char usage[] =
     "       banyan zone stats [--json] [--time] FILE...               counts, sizes, types\n"
     "       banyan zone sign FILE [OPTIONS]                           DNSSEC; see banyan zone sign "
     "--help\n"
+    "       banyan zone verify FILE [OPTIONS]                         see banyan zone verify "
+    "--help\n"
     "\n"
     "  --origin NAME        the zone's name (else the owner of the SOA record, $ORIGIN, or the "
     "file's\n"
@@ -103,7 +105,7 @@ static void input_close(void *ctx, void *file)
 }
 
 static struct input input;
-static const struct file_source source = {&input, input_open, input_read, input_close};
+const struct file_source cmd_zone_source = {&input, input_open, input_read, input_close};
 
 /* --- The zone's name --- */
 
@@ -121,7 +123,7 @@ static bool origin_missing(const struct zone_load_options *load, const char *pat
     struct zone_load_options first = *load;
     struct zone_record r;
     first.max_errors = 1;
-    struct zone_scan *s = zone_scan_new(&source, path, &first, &sink);
+    struct zone_scan *s = zone_scan_new(&cmd_zone_source, path, &first, &sink);
     if (s == NULL)
         return false;
     bool any = zone_scan_next(s, &r);
@@ -129,13 +131,11 @@ static bool origin_missing(const struct zone_load_options *load, const char *pat
     return wanted && !any;
 }
 
-/* The options for one file: without --origin a file that does not tell its zone has the name that
- * its own name says: example.org, example.org.zone, db.example.org. */
-static struct zone_load_options load_options(const struct options *o, const char *path,
-                                             struct name *name)
+struct zone_load_options cmd_zone_load_options(const struct zone_load_options *load,
+                                               const char *path, struct name *name)
 {
     static const char *const ends[] = {".zone", ".db", ".txt", ".signed", ".hosts"};
-    struct zone_load_options l = o->load;
+    struct zone_load_options l = *load;
     const char *slash = strrchr(path, '/'), *base = slash != NULL ? slash + 1 : path;
     char text[NAME_TEXT_MAX];
     if (l.origin != NULL || strcmp(path, "-") == 0 || !origin_missing(&l, path))
@@ -181,8 +181,8 @@ static bool load(const struct options *o, const char *path, struct zone **ret)
     struct report r = {.to = stderr, .colour = o->colour && isatty(STDERR_FILENO), .quiet = true};
     struct diag_sink sink = {.emit = report_emit, .ctx = &r};
     struct name name;
-    struct zone_load_options l = load_options(o, path, &name);
-    return zone_load(&source, path, &l, &sink, ret) == ST_OK;
+    struct zone_load_options l = cmd_zone_load_options(&o->load, path, &name);
+    return zone_load(&cmd_zone_source, path, &l, &sink, ret) == ST_OK;
 }
 
 /* --- check --- */
@@ -210,8 +210,8 @@ static int check_one(const struct options *o, const char *path, struct json *j)
         json_array(j);
     }
     struct name guess;
-    struct zone_load_options l = load_options(o, path, &guess);
-    enum status st = zone_check_file(&source, path, &l, &c, &sink, &z);
+    struct zone_load_options l = cmd_zone_load_options(&o->load, path, &guess);
+    enum status st = zone_check_file(&cmd_zone_source, path, &l, &c, &sink, &z);
     struct zone_stats s = z != NULL ? zone_stats(z) : (struct zone_stats){0};
     char name[NAME_TEXT_MAX] = "";
     if (z != NULL)
@@ -269,7 +269,7 @@ static unsigned features(const struct options *o, const char *path)
 {
     struct diag_sink sink = {0};
     struct zone_record r;
-    struct zone_scan *s = zone_scan_new(&source, path, &o->load, &sink);
+    struct zone_scan *s = zone_scan_new(&cmd_zone_source, path, &o->load, &sink);
     if (s == NULL)
         return 0;
     while (zone_scan_next(s, &r))
@@ -634,9 +634,11 @@ int cmd_zone(int argc, char **argv)
         int (*run)(const struct options *);
     } known[] = {{"check", run_check}, {"fmt", run_fmt}, {"diff", run_diff}, {"stats", run_stats}};
     static struct options o;
-    const char *words[ARRAY_LEN(known) + 1];
+    const char *words[ARRAY_LEN(known) + 2];
     if (argc > 1 && strcmp(argv[1], "sign") == 0)
         return cmd_zone_sign(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "verify") == 0)
+        return cmd_zone_verify(argc - 1, argv + 1);
     o = (struct options){.load = {.default_ttl = 3600}, .colour = isatty(STDOUT_FILENO) != 0};
     for (int i = 1; i < argc; i++)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
@@ -657,6 +659,7 @@ int cmd_zone(int argc, char **argv)
         return rc;
     }
     words[ARRAY_LEN(known)] = "sign";
+    words[ARRAY_LEN(known) + 1] = "verify";
     const char *near = nearest_word(argv[1], words, ARRAY_LEN(words));
     fprintf(stderr, "banyan zone: no command \"%s\"%s%s%s. See banyan zone --help.\n", argv[1],
             near != NULL ? " (did you mean " : "", near != NULL ? near : "",

@@ -134,8 +134,10 @@ enum {
      * names of an answer (CVE-2023-50868); RFC 9276 wants none. */
     LIMIT_NSEC3_ITERATIONS_SERVED = 2500,
 
-    /* DNSKEY records of a zone that is verified (KeyTrap, CVE-2023-50387: keys times signatures). */
+    /* DNSKEY records of a zone that is verified, and signatures of one RRset there (KeyTrap,
+     * CVE-2023-50387: keys times signatures). */
     LIMIT_ZONE_KEYS = 64,
+    LIMIT_ZONE_SIGNATURES = 32,
     /* Iterations of NSEC3 above which validators give up (RFC 9276 section 3.2, CVE-2023-50868). */
     LIMIT_NSEC3_ITERATIONS = 50,
 
