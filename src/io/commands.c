@@ -1,5 +1,6 @@
 /* What a running server does for `banyan ctl`. Counters and traces are collected on the workers'
  * own threads. */
+#include "base/when.h"
 #include "core/trace_render.h"
 #include "dns/codes.h"
 #include "dns/rr_type.h"
@@ -55,7 +56,36 @@ static void survey_worker(struct loop_job *job)
         loop_post(&s->server->loop, &s->done);
 }
 
-enum { STATS_MAX = 96 };
+enum { STATS_MAX = 112 };
+
+/* Counters of signing, and what to be alarmed about. */
+static size_t signing_rows(const struct server *s, struct control_stat *v, size_t n)
+{
+    const struct zone_set *z = s->served->zones;
+    const struct signing_counters *c = signing_counters(s->signing);
+    uint64_t on = 0, failing = 0, expires = UINT64_MAX, now = now_read().wall_s;
+    for (size_t i = 0; i < z->n; i++) {
+        on += z->v[i].signing.on;
+        failing += z->v[i].signing.failing;
+        if (z->v[i].signing.on && z->v[i].signing.expires != 0)
+            expires = MIN(expires, z->v[i].signing.expires);
+    }
+    if (on == 0)
+        return n;
+#define COUNTER(name, help)                                                                        \
+    v[n++] = (struct control_stat){"signing", #name, help, atomic_load(&c->name)};
+    SIGNING_COUNTERS(COUNTER)
+#undef COUNTER
+    v[n++] = (struct control_stat){"signing", "zones", "zones signed here", on};
+    v[n++] =
+        (struct control_stat){"signing", "zones_failing",
+                              "zones that cannot be signed now: act before they expire", failing};
+    if (expires != UINT64_MAX)
+        v[n++] = (struct control_stat){"signing", "expires_s",
+                                       "seconds until the first signature of any zone expires",
+                                       expires > now ? expires - now : 0};
+    return n;
+}
 
 static size_t survey_rows(const struct survey *s, struct control_stat *v)
 {
@@ -90,6 +120,7 @@ static size_t survey_rows(const struct survey *s, struct control_stat *v)
 #undef COUNTER
     v[n++] = (struct control_stat){"transport", "tcp_open", "TCP connections open now",
                                    atomic_load(&s->server->shared.clients.total)};
+    n = signing_rows(s->server, v, n);
     uint64_t up = now_read().wall_s - s->server->started_wall_s;
     const struct control_stat server[] = {
         {"server", "uptime_s", "seconds since the start", up},
@@ -253,6 +284,18 @@ static void trace_begin(struct server *s, struct ctl *client, const struct contr
 static const char *const state_words[] = {"loaded", "loaded", "kept: its file is bad",
                                           "missing: its file is bad"};
 
+static void show_signing(const struct zone_signing *g, struct text *out)
+{
+    uint64_t now = now_read().wall_s;
+    if (!g->on)
+        return;
+    text_str(out, ", signed");
+    if (g->expires == 0)
+        return;
+    text_str(out, g->expires > now ? ", good for " : ", expired for ");
+    when_length(g->expires > now ? g->expires - now : now - g->expires, out);
+}
+
 static void list_zones(const struct server *s, bool json, struct text *out)
 {
     const struct zone_set *z = s->served->zones;
@@ -271,9 +314,12 @@ static void list_zones(const struct server *s, bool json, struct text *out)
             size_t from = out->n;
             text_str(out, name);
             text_pad(out, from, 32);
-            text_fmt(out, "serial %-10u %9llu names %9llu records %11llu bytes  %s\n", serial,
+            text_fmt(out, "serial %-10u %9llu names %9llu records %11llu bytes  %s", serial,
                      (unsigned long long)st.names, (unsigned long long)st.records,
-                     (unsigned long long)st.bytes, state_words[e->state]);
+                     (unsigned long long)st.bytes,
+                     e->signing.failing ? "cannot be signed" : state_words[e->state]);
+            show_signing(&e->signing, out);
+            text_char(out, '\n');
             continue;
         }
         json_object(&j);
@@ -286,6 +332,13 @@ static void list_zones(const struct server *s, bool json, struct text *out)
         json_kv_uint(&j, "delegations", st.delegations);
         json_kv_uint(&j, "bytes", st.bytes);
         json_kv_uint(&j, "load_ms", e->load_ms);
+        json_kv_str(&j, "dnssec", e->dnssec);
+        if (e->signing.on) {
+            json_kv_bool(&j, "signing_failing", e->signing.failing);
+            json_kv_uint(&j, "signed_at", e->signing.at);
+            json_kv_uint(&j, "signed_until", e->signing.expires);
+            json_kv_uint(&j, "sign_again_at", e->signing.due);
+        }
         json_object_end(&j);
     }
     if (json) {

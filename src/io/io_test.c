@@ -470,7 +470,8 @@ static struct zone_set *load(const struct config *c, const struct zone_set *old,
     struct name n;
     struct zone_set *s = NULL;
     CHECK(only == NULL || name_from(only, &n) == ST_OK);
-    enum status st = zone_set_load(c, old, only ? n.w : NULL, &say, &s);
+    enum status st =
+        zone_set_load(c, &(struct zone_set_how){.old = old, .only = only ? n.w : NULL}, &say, &s);
     CHECK(st == ST_OK || s == NULL);
     text_free(&say);
     return s;

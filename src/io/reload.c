@@ -14,6 +14,7 @@ struct reload {
     struct server *server;
     struct ctl *client;
     bool has_only;
+    bool only_due; /* nothing but signing again */
     struct name only;
     pthread_t thread;
     struct served *served; /* the outcome; NULL: failed */
@@ -36,10 +37,18 @@ static void *reload_main(void *arg)
     struct diag_sink sink = {say_diag, r, 0, 0};
     struct config *c = NULL;
     struct zone_set *zones = NULL;
-    enum status st = s->opt->make(s->opt->ctx, &sink, &c);
+    struct zone_set_how how = {.old = s->served->zones,
+                               .only = r->has_only ? r->only.w : NULL,
+                               .only_due = r->only_due,
+                               .signing = s->signing};
+    enum status st = ST_OK;
+    if (r->only_due)
+        c = config_take(s->served->config);
+    else
+        st = s->opt->make(s->opt->ctx, &sink, &c);
     if (st == ST_OK) {
         r->restarts = config_diff(s->served->config, c, &r->say);
-        st = zone_set_load(c, s->served->zones, r->has_only ? r->only.w : NULL, &r->say, &zones);
+        st = zone_set_load(c, &how, &r->say, &zones);
     }
     if (st == ST_OK)
         st = served_new(c, zones, s->cookie_key, s->worker_n, &r->say, &r->served);
@@ -90,6 +99,8 @@ static void swap(struct server *s, struct served *fresh)
     log_set_level((enum config_log_level)fresh->config->log.level);
 }
 
+static void begin(struct server *s, const uint8_t *only, bool only_due, struct ctl *client);
+
 static void reload_done(struct loop_job *job)
 {
     struct reload *r = CONTAINER_OF(job, struct reload, job);
@@ -102,10 +113,13 @@ static void reload_done(struct loop_job *job)
                  "%u zones loaded, %u unchanged, %u kept as they were because their files are bad, "
                  "%u missing\n",
                  z->loaded, z->same, z->kept, z->bad);
-        log_event(z->bad + z->kept ? LEVEL_WARNING : LEVEL_INFO, "reloaded",
+        log_event(r->only_due        ? LEVEL_DEBUG
+                  : z->bad + z->kept ? LEVEL_WARNING
+                                     : LEVEL_INFO,
+                  r->only_due ? "signed-again" : "reloaded",
                   "loaded=%u same=%u kept=%u bad=%u need_restart=%u", z->loaded, z->same, z->kept,
                   z->bad, r->restarts);
-        s->reloads++;
+        s->reloads += !r->only_due;
         const char *error = z->bad + z->kept ? "some zones could not be loaded" : NULL;
         swap(s, r->served);
         if (r->client != NULL)
@@ -125,7 +139,35 @@ static void reload_done(struct loop_job *job)
     }
 }
 
+enum { SIGN_TICK_US = 5000000 };
+
+static void sign_fired(struct loop_timer *t)
+{
+    struct server *s = CONTAINER_OF(t, struct server, sign);
+    const struct zone_set *z = s->served->zones;
+    uint64_t now = now_read().wall_s, revision = signing_revision(s->signing);
+    bool look = revision != s->sign_revision, due = false;
+    for (size_t i = 0; i < z->n && !due && s->reload == NULL; i++)
+        due = signing_due(s->signing, z->v[i].name, &z->v[i].signing, now, look);
+    if (s->reload == NULL && (!look || !due))
+        s->sign_revision = revision;
+    if (due)
+        begin(s, NULL, true, NULL);
+    loop_timer_set(&s->loop, t, s->loop.now.mono_us + SIGN_TICK_US);
+}
+
+void signing_watch(struct server *s)
+{
+    s->sign.fire = sign_fired;
+    loop_timer_set(&s->loop, &s->sign, s->loop.now.mono_us + SIGN_TICK_US);
+}
+
 void reload_begin(struct server *s, const uint8_t *only, struct ctl *client)
+{
+    begin(s, only, false, client);
+}
+
+static void begin(struct server *s, const uint8_t *only, bool only_due, struct ctl *client)
 {
     char state[64];
     struct timespec ts;
@@ -148,6 +190,7 @@ void reload_begin(struct server *s, const uint8_t *only, struct ctl *client)
     r->job.run = reload_done;
     r->say = text_heap(1 << 20);
     r->has_only = only != NULL;
+    r->only_due = only_due;
     if (only != NULL)
         name_copy(r->only.w, only);
     clock_gettime(CLOCK_MONOTONIC, &ts);

@@ -5,6 +5,7 @@
 #include "io/log.h"
 #include "io/privs.h"
 #include "io/state.h"
+#include "zone/builder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -90,7 +91,8 @@ static bool first_snapshot(struct server *s, struct config *c)
 {
     struct text say = text_heap(1 << 20);
     struct zone_set *zones = NULL;
-    enum status st = zone_set_load(c, NULL, NULL, &say, &zones);
+    struct zone_set_how how = {.signing = s->signing};
+    enum status st = zone_set_load(c, &how, &say, &zones);
     if (st == ST_OK && zones->bad > 0 && !c->server.start_without) {
         text_fmt(&say,
                  "banyand: %u of %zu zones could not be loaded: not started "
@@ -209,6 +211,7 @@ static int run(struct server *s, struct config *c)
         if (s->served->config->server.pidfile != NULL)
             s->pidfile = strdup(s->served->config->server.pidfile);
         log_ready(s, addrs, n);
+        signing_watch(s);
         while (!s->stop)
             loop_turn(&s->loop, UINT64_MAX);
         notify_manager("STOPPING=1");
@@ -245,17 +248,22 @@ int server_run(const struct server_options *opt)
     s->env = env_of(&s->random);
     random_fill(&s->random, &s->cookie_key, sizeof s->cookie_key);
     random_fill(&s->random, s->shared.clients.key, sizeof s->shared.clients.key);
+    struct hash_key zone_key;
+    random_fill(&s->random, &zone_key, sizeof zone_key);
+    zone_hash_seed(zone_key);
     s->started_wall_s = now_read().wall_s;
     log_open((enum config_log_target)c->log.target);
     log_set_level((enum config_log_level)c->log.level);
     privs_raise_files();
     int rc = 1;
-    if (loop_init(&s->loop, 4096) == ST_OK)
+    s->signing = signing_new();
+    if (s->signing != NULL && loop_init(&s->loop, 4096) == ST_OK)
         rc = run(s, c);
     else
         config_free(c);
     loop_close(&s->loop, &s->signals);
     loop_free(&s->loop);
+    signing_free(s->signing);
     free((char *)(uintptr_t)s->pidfile);
     free(s);
     return rc;

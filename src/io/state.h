@@ -28,6 +28,9 @@ struct server {
     /* reload.c */
     struct reload *reload; /* in progress */
     bool reload_again;     /* asked for meanwhile */
+    struct signing *signing;
+    struct loop_timer sign; /* looks whether zones have to be signed again */
+    uint64_t sign_revision; /* of the key store, as it was last looked at */
     /* ctl.c */
     struct loop_watch control;
     char control_path[128];
@@ -39,6 +42,8 @@ struct server {
 /* reload.c: begins a reload; the outcome goes to `client` (NULL: nobody) as a reply. only: a zone,
  * or NULL. */
 void reload_begin(struct server *s, const uint8_t *only, struct ctl *client);
+/* Signs zones again when their signatures run out or their keys change; once, at the start. */
+void signing_watch(struct server *s);
 /* Waits for a reload under way, for the end of the server. */
 void reload_finish(struct server *s);
 

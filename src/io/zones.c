@@ -23,8 +23,8 @@ struct loading {
 
 struct load {
     struct zone_set *set;
-    const struct zone_set *old;
-    const uint8_t *only;
+    const struct config *config;
+    const struct zone_set_how *how;
     _Atomic size_t next;
     struct loading *jobs;
 };
@@ -116,16 +116,94 @@ static void say_diag(void *ctx, const struct diag *d)
         log_diag(d->severity == SEV_ERROR ? "zone-error" : "zone-warning", d);
 }
 
+/* True if a zone goes on as it is, as far as its files are concerned. */
+static bool taken_over(const struct load *l, const struct zone_entry *e,
+                       const struct zone_entry *old)
+{
+    bool only = l->how->only != NULL;
+    if (old == NULL || (only && name_equal(l->how->only, e->name)))
+        return false;
+    /* What could not be signed is read again, so that the newest is signed when it can be. */
+    if (l->how->only_due && old->signing.failing && now_read().wall_s >= old->signing.due)
+        return false;
+    if (old->zone == NULL)
+        return l->how->only_due;
+    if (only || l->how->only_due)
+        return true;
+    return strcmp(old->dnssec, e->dnssec) == 0 && unchanged(old, e->file);
+}
+
+/* Signs a zone: the one that was just read, or with source NULL the one that is served. */
+static void sign_one(struct load *l, struct loading *job, struct zone *source,
+                     const struct zone_entry *old)
+{
+    struct zone_entry *e = job->entry;
+    static const struct zone_signing never;
+    struct zone_signing state = {0};
+    struct zone *z = NULL;
+    struct signing_task t = {.config = l->config,
+                             .name = e->name,
+                             .word = e->dnssec,
+                             .source = source,
+                             .before = old != NULL ? old->zone : NULL,
+                             .state = old != NULL ? &old->signing : &never};
+    enum status st = signing_run(l->how->signing, &t, &state, &z, &job->say);
+    zone_signing_free(&e->signing);
+    zone_drop(e->zone);
+    e->signing = state;
+    e->zone = z;
+    if (st != ST_OK) {
+        e->state = z != NULL ? ZONE_KEPT : ZONE_BAD;
+        e->fresh = true;
+    }
+}
+
+/* The zone of the old set, signed again if that is due. */
+static void take_over(struct load *l, struct loading *job, const struct zone_entry *old)
+{
+    struct zone_entry *e = job->entry;
+    e->zone = old->zone != NULL ? zone_take(old->zone) : NULL;
+    e->signing = zone_signing_copy(&old->signing);
+    if (e->zone != NULL &&
+        signing_due(l->how->signing, e->name, &e->signing, now_read().wall_s, true))
+        sign_one(l, job, NULL, old);
+}
+
+static void loaded(const struct load *l, const struct zone_entry *e)
+{
+    char name[NAME_TEXT_MAX];
+    struct zone_stats s = zone_stats(e->zone);
+    log_event(l->set->n > 1000 ? LEVEL_DEBUG : LEVEL_INFO, "zone-loaded",
+              "zone=%s serial=%u names=%llu bytes=%llu ms=%u", name_str(e->name, name),
+              zone_serial(e->zone), (unsigned long long)s.names, (unsigned long long)s.bytes,
+              e->load_ms);
+}
+
+static void not_loaded(struct load *l, struct loading *job, const struct zone_entry *old,
+                       enum status st, uint32_t errors)
+{
+    struct zone_entry *e = job->entry;
+    char name[NAME_TEXT_MAX];
+    e->fresh = true;
+    if (old != NULL)
+        take_over(l, job, old);
+    e->state = e->zone != NULL ? ZONE_KEPT : ZONE_BAD;
+    if (errors == 0)
+        text_fmt(&job->say, "%s: error: %s\n", e->file, status_text(st));
+    if (!job->first)
+        log_event(LEVEL_ERROR, "zone-not-loaded", "zone=%s file=%s errors=%u reason=\"%s\" old=%s",
+                  name_str(e->name, name), e->file, errors, status_text(st),
+                  e->zone ? "kept" : "none");
+}
+
 static void load_one(struct load *l, struct loading *job)
 {
     struct zone_entry *e = job->entry;
-    const struct zone_entry *old = l->old ? zone_set_find(l->old, e->name) : NULL;
-    bool forced = l->only != NULL && name_equal(l->only, e->name);
-    if (l->only != NULL && !forced ? old != NULL && old->zone != NULL
-                                   : !forced && unchanged(old, e->file)) {
-        e->zone = zone_take(old->zone);
-        e->state = old->state == ZONE_KEPT ? ZONE_KEPT : ZONE_SAME;
+    const struct zone_entry *old = l->how->old ? zone_set_find(l->how->old, e->name) : NULL;
+    if (taken_over(l, e, old)) {
+        e->state = old->state == ZONE_LOADED ? ZONE_SAME : old->state;
         marks_copy(e, old);
+        take_over(l, job, old);
         return;
     }
     struct file_source fs = {e, noting_open, noting_read, noting_close};
@@ -134,24 +212,18 @@ static void load_one(struct load *l, struct loading *job)
     uint64_t start = now_read().mono_us;
     enum status st = zone_load(&fs, e->file, &opt, &sink, &e->zone);
     e->load_ms = (uint32_t)((now_read().mono_us - start) / 1000);
-    char name[NAME_TEXT_MAX];
-    name_str(e->name, name);
-    if (st == ST_OK) {
-        e->state = ZONE_LOADED;
-        struct zone_stats s = zone_stats(e->zone);
-        log_event(l->set->n > 1000 ? LEVEL_DEBUG : LEVEL_INFO, "zone-loaded",
-                  "zone=%s serial=%u names=%llu bytes=%llu ms=%u", name, zone_serial(e->zone),
-                  (unsigned long long)s.names, (unsigned long long)s.bytes, e->load_ms);
+    if (st != ST_OK) {
+        not_loaded(l, job, old, st, sink.errors);
         return;
     }
-    e->fresh = true;
-    e->zone = old != NULL && old->zone != NULL ? zone_take(old->zone) : NULL;
-    e->state = e->zone != NULL ? ZONE_KEPT : ZONE_BAD;
-    if (sink.errors == 0)
-        text_fmt(&job->say, "%s: error: %s\n", e->file, status_text(st));
-    if (!job->first)
-        log_event(LEVEL_ERROR, "zone-not-loaded", "zone=%s file=%s errors=%u reason=\"%s\" old=%s",
-                  name, e->file, sink.errors, status_text(st), e->zone ? "kept" : "none");
+    e->state = ZONE_LOADED;
+    loaded(l, e);
+    if (signing_wants(e->dnssec)) {
+        struct zone *source = e->zone;
+        e->zone = NULL;
+        sign_one(l, job, source, old);
+        zone_drop(source);
+    }
 }
 
 static void *loader_main(void *arg)
@@ -173,7 +245,8 @@ const struct zone_entry *zone_set_find(const struct zone_set *s, const uint8_t *
     return s->n ? bsearch(&key, s->v, s->n, sizeof key, entry_order) : NULL;
 }
 
-static enum status add_entry(struct zone_set *s, size_t *cap, const uint8_t *name, const char *file)
+static enum status add_entry(struct zone_set *s, size_t *cap, const uint8_t *name, const char *file,
+                             const char *dnssec)
 {
     if (s->n == *cap) {
         size_t n = *cap ? 2 * *cap : 16;
@@ -184,15 +257,17 @@ static enum status add_entry(struct zone_set *s, size_t *cap, const uint8_t *nam
         *cap = n;
     }
     struct zone_entry e = {.name = arena_dup(&s->arena, name, name_len(name)),
-                           .file = arena_strdup(&s->arena, file)};
-    if (e.name == NULL || e.file == NULL)
+                           .file = arena_strdup(&s->arena, file),
+                           .dnssec = arena_strdup(&s->arena, dnssec)};
+    if (e.name == NULL || e.file == NULL || e.dnssec == NULL)
         return ST_ENOMEM;
     s->v[s->n++] = e;
     return ST_OK;
 }
 
 /* NAME.zone files of a folder; names that a `zones` entry has already are passed by. */
-static enum status add_folder(struct zone_set *s, size_t *cap, const char *dir, struct text *say)
+static enum status add_folder(struct zone_set *s, size_t *cap, const char *dir, const char *dnssec,
+                              struct text *say)
 {
     size_t listed = s->n;
     DIR *d = opendir(dir);
@@ -219,7 +294,7 @@ static enum status add_folder(struct zone_set *s, size_t *cap, const char *dir, 
         name_lower_inplace(name.w);
         struct zone_entry key = {.name = name.w};
         if (!t.cut && (listed == 0 || !bsearch(&key, s->v, listed, sizeof key, entry_order)))
-            st = add_entry(s, cap, name.w, path);
+            st = add_entry(s, cap, name.w, path, dnssec);
     }
     closedir(d);
     return st;
@@ -239,7 +314,7 @@ static enum status run_loaders(struct load *l, struct text *say)
     if (l->jobs == NULL)
         return ST_ENOMEM;
     for (size_t i = 0; i < s->n; i++)
-        l->jobs[i] = (struct loading){&s->v[i], text_heap(SAY_MAX), l->old == NULL};
+        l->jobs[i] = (struct loading){&s->v[i], text_heap(SAY_MAX), l->how->old == NULL};
     pthread_t thread[LOADERS_MAX];
     unsigned n = 0, want = loader_count(s->n);
     while (n + 1 < want && pthread_create(&thread[n], NULL, loader_main, l) == 0)
@@ -273,24 +348,38 @@ static enum status make_table(struct zone_set *s)
     return st;
 }
 
-enum status zone_set_load(const struct config *c, const struct zone_set *old, const uint8_t *only,
-                          struct text *say, struct zone_set **ret)
+/* The zones there are to be; how->only_due: those there were. */
+static enum status list_zones(struct zone_set *s, const struct config *c,
+                              const struct zone_set_how *how, struct text *say)
 {
     size_t cap = 0;
+    enum status st = ST_OK;
+    for (size_t i = 0; how->only_due && st == ST_OK && i < how->old->n; i++) {
+        const struct zone_entry *e = &how->old->v[i];
+        st = add_entry(s, &cap, e->name, e->file, e->dnssec);
+    }
+    if (how->only_due)
+        return st;
+    for (size_t i = 0; st == ST_OK && i < c->zones.n; i++)
+        st = add_entry(s, &cap, c->zones.v[i].name, c->zones.v[i].file, c->zones.v[i].dnssec);
+    if (st == ST_OK && c->zones_dir != NULL)
+        st = add_folder(s, &cap, c->zones_dir, c->zones_dir_dnssec, say);
+    return st;
+}
+
+enum status zone_set_load(const struct config *c, const struct zone_set_how *how, struct text *say,
+                          struct zone_set **ret)
+{
     struct zone_set *s = calloc(1, sizeof *s);
     if (s == NULL)
         return ST_ENOMEM;
     arena_init(&s->arena, 16384, 0);
-    enum status st = ST_OK;
-    for (size_t i = 0; st == ST_OK && i < c->zones.n; i++)
-        st = add_entry(s, &cap, c->zones.v[i].name, c->zones.v[i].file);
-    if (st == ST_OK && c->zones_dir != NULL)
-        st = add_folder(s, &cap, c->zones_dir, say);
+    enum status st = list_zones(s, c, how, say);
     if (st == ST_OK && s->n > 0)
         qsort(s->v, s->n, sizeof *s->v, entry_order);
-    if (st == ST_OK && only != NULL && zone_set_find(s, only) == NULL)
+    if (st == ST_OK && how->only != NULL && zone_set_find(s, how->only) == NULL)
         st = ST_ENOTFOUND;
-    struct load l = {.set = s, .old = old, .only = only};
+    struct load l = {.set = s, .config = c, .how = how};
     if (st == ST_OK)
         st = run_loaders(&l, say);
     if (st == ST_OK)
@@ -310,6 +399,7 @@ void zone_set_free(struct zone_set *s)
         zone_table_free(s->table);
     for (size_t i = 0; i < s->n; i++) {
         zone_drop(s->v[i].zone);
+        zone_signing_free(&s->v[i].signing);
         for (size_t k = 0; k < s->v[i].mark_n; k++)
             free(s->v[i].marks[k].path);
         free(s->v[i].marks);

@@ -1,0 +1,135 @@
+/* The last signed version of each zone, as a master file in the state folder: after a restart its
+ * signatures go on being used, and when signing fails it is what is served. */
+#include "crypto/digest.h"
+#include "io/files.h"
+#include "io/signing.h"
+#include "zone/load.h"
+#include "zone/print.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+enum { PATH_MAX_ = 4096, CHUNK = 1 << 18 };
+
+/* STATE/signed/NAME.zone; bytes of the name that do not belong into a file's name as %XX. */
+static bool path_of(const char *state_dir, const uint8_t *name, char ret[PATH_MAX_])
+{
+    char text[NAME_TEXT_MAX];
+    struct text t = text_of(ret, PATH_MAX_);
+    text_fmt(&t, "%s/signed/", state_dir);
+    name_str(name, text);
+    for (const char *p = text; *p != '\0'; p++) {
+        char c = (char)ascii_lower((uint8_t)*p);
+        bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+                     (c == '.' && p > text);
+        if (plain)
+            text_char(&t, c);
+        else
+            text_fmt(&t, "%%%02x", (unsigned)(uint8_t)c);
+    }
+    text_str(&t, "zone");
+    return !t.cut;
+}
+
+static enum status write_parts(const struct zone *z, struct file_out *f, struct digest *sum,
+                               struct diag *d)
+{
+    struct zone_print p;
+    struct text t = text_heap(SIZE_MAX / 2);
+    enum status st = ST_OK;
+    zone_print_begin(&p, z);
+    for (bool more = true; more && st == ST_OK;) {
+        more = zone_print_next(&p, &t);
+        if (t.n < CHUNK && more)
+            continue;
+        st = t.cut ? ST_ENOMEM : file_out_write(f, bytes_of(t.p, t.n), d);
+        digest_update(sum, bytes_of(t.p, t.n));
+        text_clear(&t);
+    }
+    zone_print_end(&p);
+    text_free(&t);
+    return st;
+}
+
+enum status signed_copy_write(const char *state_dir, const struct zone *z, uint8_t digest[32],
+                              struct diag *d)
+{
+    char path[PATH_MAX_];
+    uint8_t md[DIGEST_MAX];
+    struct file_out *f;
+    snprintf(path, sizeof path, "%s/signed", state_dir);
+    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+        diag_set(d, SEV_ERROR, "state-dir", NULL, "cannot make %s: %s", path, strerror(errno));
+        return ST_EIO;
+    }
+    if (!path_of(state_dir, zone_origin(z), path))
+        return ST_ELIMIT;
+    TRY(file_out_begin(path, 0600, &f, d));
+    struct digest *sum = digest_new(DIGEST_SHA256);
+    enum status st = sum != NULL ? write_parts(z, f, sum, d) : ST_ENOMEM;
+    if (st == ST_OK)
+        st = digest_final(sum, md);
+    digest_free(sum);
+    if (st != ST_OK) {
+        file_out_abort(f);
+        return st;
+    }
+    memcpy(digest, md, 32);
+    return file_out_commit(f, d);
+}
+
+/* --- Reading --- */
+
+struct summed {
+    void *file;
+    struct digest *sum;
+};
+
+static void *summed_open(void *ctx, const char *path, struct diag *d)
+{
+    struct summed *s = ctx;
+    return s->file = file_source_os.open(file_source_os.ctx, path, d);
+}
+
+static long summed_read(void *ctx, void *file, void *buf, size_t n)
+{
+    struct summed *s = ctx;
+    long got = file_source_os.read(file_source_os.ctx, file, buf, n);
+    if (got > 0)
+        digest_update(s->sum, bytes_of(buf, (size_t)got));
+    return got;
+}
+
+static void summed_close(void *ctx, void *file)
+{
+    (void)ctx;
+    file_source_os.close(file_source_os.ctx, file);
+}
+
+enum status signed_copy_read(const char *state_dir, const uint8_t *name, const uint8_t digest[32],
+                             struct zone **ret)
+{
+    char path[PATH_MAX_];
+    uint8_t md[DIGEST_MAX];
+    struct stat there;
+    if (!path_of(state_dir, name, path) || stat(path, &there) != 0)
+        return ST_ENOTFOUND;
+    struct summed s = {.sum = digest_new(DIGEST_SHA256)};
+    if (s.sum == NULL)
+        return ST_ENOMEM;
+    struct file_source fs = {&s, summed_open, summed_read, summed_close};
+    struct zone_load_options opt = {.origin = name, .no_include = true, .max_errors = 1};
+    struct diag_sink sink = {0};
+    struct zone *z = NULL;
+    enum status st = zone_load(&fs, path, &opt, &sink, &z);
+    if (digest_final(s.sum, md) != ST_OK || memcmp(md, digest, 32) != 0)
+        st = ST_EFORMAT;
+    digest_free(s.sum);
+    if (st == ST_OK)
+        *ret = z;
+    else
+        zone_drop(z);
+    return st == ST_OK ? ST_OK : ST_EFORMAT;
+}
