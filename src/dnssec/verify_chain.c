@@ -128,9 +128,6 @@ void verify_chain_begin(struct verifier *v, struct verify_lane *l)
     if (!zone_rrset(v->z, apex, RR_NSEC3PARAM, zone_origin(v->z), &v->params))
         v->params = (struct rrset){0};
     judge_params(v, l);
-    if (!v->nsec && v->params.count == 0)
-        verify_tell(v, l, VERIFY_NO_DENIAL, 0, RR_SOA,
-                    "the apex has neither NSEC nor NSEC3PARAM");
 }
 
 /* --- Bitmaps --- */
@@ -279,6 +276,10 @@ static void check_nsec3_set(struct verifier *v, struct verify_lane *l, const str
     uint8_t next[LIMIT_NAME], hash[NSEC3_HASH];
     struct nsec3 r;
     l->sum.denials += set->count;
+    if (v->params.count == 0) {
+        atomic_store(&v->stray, true); /* told once */
+        return;
+    }
     name_str(l->owner, owner);
     if (zone_node_parent(v->z, n) != zone_apex(v->z) || !nsec3_owner_hash(l->owner, hash)) {
         verify_tell(v, l, VERIFY_NSEC3_OWNER, rank, RR_NSEC3,
@@ -372,6 +373,11 @@ void verify_extra(struct verifier *v, struct verify_lane *l)
 {
     uint8_t name[LIMIT_NAME];
     char owner[NAME_TEXT_MAX];
+    if (atomic_load(&v->stray))
+        verify_tell(v, l, VERIFY_PARAM_MISSING, 0, RR_SOA,
+                    "there are NSEC3 records, but no NSEC3PARAM at the apex");
+    else if (!v->nsec && v->params.count == 0)
+        verify_tell(v, l, VERIFY_NO_DENIAL, 0, RR_SOA, "the apex has neither NSEC nor NSEC3PARAM");
     for (uint32_t r = 0; v->hashed && r < v->names; r++) {
         if (!(v->name[r] & NAME_NSEC3) || atomic_load_explicit(&v->used[r], memory_order_relaxed))
             continue;

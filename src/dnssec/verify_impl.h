@@ -81,6 +81,7 @@ struct verifier {
     bool hashed;      /* names are hashed and compared with the chain */
     struct zone_nsec3_param param;
     struct rrset params; /* NSEC3PARAM; count 0: none */
+    _Atomic bool stray;  /* there is an NSEC3 without NSEC3PARAM */
     uint32_t denial_ttl;
     struct verify_lane *lane;
     unsigned lanes;
@@ -120,13 +121,13 @@ void verify_sets(struct verifier *v, struct verify_lane *l, const struct zone_no
 
 /* What is this name? */
 uint8_t verify_name_of(const struct verifier *v, const struct zone_node *n);
-/* Which chains there are; false: none. */
+/* Which chains there are. */
 void verify_chain_begin(struct verifier *v, struct verify_lane *l);
 /* Names between others; once all names are known. */
 void verify_find_empty(struct verifier *v);
 /* The denial records at a name, and those about it. */
 void verify_denial(struct verifier *v, struct verify_lane *l, const struct zone_node *n);
-/* NSEC3 that belong to no name. */
+/* NSEC3 that belong to no name; no denial at all. */
 void verify_extra(struct verifier *v, struct verify_lane *l);
 
 #endif
