@@ -34,7 +34,7 @@ static struct import importing;
 static void keep_first(void *ctx, const struct diag *d)
 {
     struct diag *first = ctx;
-    if (first->message[0] == '\0')
+    if (d->severity == SEV_ERROR && first->message[0] == '\0')
         *first = *d;
 }
 
@@ -96,7 +96,7 @@ static bool read_private(struct keys_cmd *c, struct key_file *f)
 /* Takes a file's name in any form; both halves of a key count once. */
 static bool add_file(struct import *m, const char *path)
 {
-    static const char *const ends[] = {".key", ".private", ".state"};
+    static const char *const ends[] = {".key", ".private", ".state", ".ds"};
     struct key_file *f = &m->file[m->n];
     size_t n = strlen(path);
     if (n >= sizeof f->stem)
