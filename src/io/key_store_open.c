@@ -146,10 +146,7 @@ static enum status check_data(const char *path, struct diag *d)
         return key_store_fail(file, errno, d);
     if (fstat(fd, &st) == 0 && st.st_size == 0) {
         close(fd);
-        diag_set(d, SEV_ERROR, "key-store-damaged",
-                 "put back a copy; if no keys were ever made here, remove the file",
-                 "the key store %s is damaged: %s is empty", path, file);
-        return ST_EFORMAT;
+        return damaged(path, "it is empty", d);
     }
     bool ok = key_store_check(fd, &txn, &what);
     for (int i = 0; !ok && i < CHECK_TRIES && txn != last; i++) {
@@ -177,7 +174,7 @@ static int open_databases(struct key_store *ks)
     return rc;
 }
 
-static enum status open_env(struct key_store *ks, struct diag *d)
+static int open_env(struct key_store *ks, const char *path)
 {
     int dead;
     unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (ks->read_only ? MDB_RDONLY : 0);
@@ -185,16 +182,38 @@ static enum status open_env(struct key_store *ks, struct diag *d)
     if (rc == 0 && (rc = mdb_env_set_maxdbs(ks->env, DATABASES)) == 0 &&
         (rc = mdb_env_set_maxreaders(ks->env, READERS)) == 0 &&
         (rc = mdb_env_set_mapsize(ks->env, LIMIT_KEY_STORE_BYTES)) == 0 &&
-        (rc = mdb_env_open(ks->env, ks->path, flags, 0600)) == 0 &&
+        (rc = mdb_env_open(ks->env, path, flags, 0600)) == 0 &&
         (rc = mdb_reader_check(ks->env, &dead)) == 0)
         rc = open_databases(ks);
-    if (rc == 0)
-        return ST_OK;
-    if (ks->read_only && rc == MDB_NOTFOUND) {
-        diag_set(d, SEV_ERROR, "no-key-store", NULL, "the key store %s is empty", ks->path);
-        return ST_ENOTFOUND;
-    }
-    return key_store_fail(ks->path, rc, d);
+    return rc;
+}
+
+static void close_env(struct key_store *ks)
+{
+    if (ks->env != NULL)
+        mdb_env_close(ks->env);
+    ks->env = NULL;
+}
+
+/* Makes the file beside its place and links it there when it is whole: a command killed while the
+ * first key is made leaves no half of a store, and of two at once one is too late. */
+static enum status make_data(struct key_store *ks, struct diag *d)
+{
+    char dir[STATE_DIR_MAX + 32], from[STATE_DIR_MAX + 64], to[STATE_DIR_MAX + 32];
+    snprintf(dir, sizeof dir, "%s/new-XXXXXX", ks->path);
+    snprintf(to, sizeof to, "%s/data.mdb", ks->path);
+    if (mkdtemp(dir) == NULL)
+        return key_store_fail(ks->path, errno, d);
+    int rc = open_env(ks, dir);
+    close_env(ks);
+    snprintf(from, sizeof from, "%s/data.mdb", dir);
+    if (rc == 0 && link(from, to) != 0 && errno != EEXIST)
+        rc = errno;
+    unlink(from);
+    snprintf(from, sizeof from, "%s/lock.mdb", dir);
+    unlink(from);
+    rmdir(dir);
+    return rc == 0 ? ST_OK : key_store_fail(ks->path, rc, d);
 }
 
 static enum status prepare(struct key_store *ks, const char *state_dir, struct diag *d)
@@ -224,7 +243,7 @@ static enum status prepare(struct key_store *ks, const char *state_dir, struct d
     if (data)
         return check_data(ks->path, d);
     if (!ks->read_only)
-        return ST_OK;
+        return make_data(ks, d);
     diag_set(d, SEV_ERROR, "no-key-store", NULL, "there is no key store in %s", state_dir);
     return ST_ENOTFOUND;
 }
@@ -239,7 +258,9 @@ static enum status open_locked(struct key_store *ks, const char *state_dir, stru
                      ks->path);
             return ST_EEXIST;
         }
-    TRY(open_env(ks, d));
+    int rc = open_env(ks, ks->path);
+    if (rc != 0)
+        return key_store_fail(ks->path, rc, d);
     give_away(state_dir, ks->path);
     if (!ks->read_only)
         TRY(key_store_check_records(ks, d));
@@ -270,8 +291,7 @@ enum status key_store_open(const char *state_dir, bool read_only, struct key_sto
         *ret = ks;
         return ST_OK;
     }
-    if (ks->env != NULL)
-        mdb_env_close(ks->env);
+    close_env(ks);
     free(ks);
     return st;
 }

@@ -58,6 +58,7 @@ static bool watch_signals(struct server *s)
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGUSR1);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write() like a full disk */
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     s->signals = (struct loop_watch){.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC),
                                      .ready = signal_ready};

@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/when.h"
 #include "dnssec/online.h"
+#include "dnssec/verify.h"
 #include "io/clock.h"
 #include "io/jobs.h"
 #include "io/key_store.h"
@@ -181,6 +182,7 @@ struct run {
     struct sign_key key[KEYSET_KEYS];
     struct keyset keys;
     struct key_store_state last; /* zero: never signed */
+    bool remembers;              /* the store told so */
     struct zone *copy;           /* read back from disk */
     struct rrset theirs[THEIR_SETS];
     uint32_t source_serial;
@@ -202,6 +204,20 @@ static void find_theirs(struct run *r)
             r->theirs[i] = (struct rrset){.owner = name_root, .type = types[i], .rclass = CLASS_IN};
 }
 
+static void pass_by(void *ctx, const struct zone_finding *f)
+{
+    (void)ctx;
+    (void)f;
+}
+
+/* Without the store nobody knows what the copy on disk should be: its signatures must say it. */
+static bool verifies(const struct run *r, const struct zone *z)
+{
+    struct zone_verify_options opt = {.now = r->plan.now};
+    struct zone_verify_result res;
+    return zone_verify(z, &opt, pass_by, NULL, &res) == ST_OK && res.errors == 0;
+}
+
 /* The version signed last: served now, or kept on disk. */
 static const struct zone *find_old(struct run *r)
 {
@@ -210,6 +226,11 @@ static const struct zone *find_old(struct run *r)
     if (r->copy == NULL && r->last.at != 0 &&
         signed_copy_read(r->g->dir, r->t->name, r->last.digest, &r->copy) != ST_OK)
         r->copy = NULL;
+    if (r->copy == NULL && !r->remembers &&
+        signed_copy_read(r->g->dir, r->t->name, NULL, &r->copy) == ST_OK && !verifies(r, r->copy)) {
+        zone_drop(r->copy);
+        r->copy = NULL;
+    }
     return r->copy;
 }
 
@@ -319,6 +340,7 @@ static enum status sign(struct run *r, struct zone **ret, struct diag *d)
     enum status st = key_store_state_get(r->g->store, t->name, &r->last, d);
     if (st != ST_OK && st != ST_ENOTFOUND)
         return st;
+    r->remembers = true;
     TRY(check_clock(r, d));
     TRY(take_keys(r->g, t, &r->plan.policy, r->plan.now, &r->keys, d));
     TRY(keyset_sign_keys(&r->keys, &r->plan.policy, r->plan.now, r->key, &n, d));
