@@ -3,6 +3,7 @@
 #include "base/test.h"
 #include "base/when.h"
 #include "dnssec/keyset.h"
+#include "dnssec/testlib.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -371,6 +372,75 @@ TEST(the_signer_gets_opened_keys)
     CHECK(keyset_sign_keys(&s, &p, T0, v, &n, &d) != ST_OK);
     s.key[1].secret = (struct bytes){0};
     keyset_free(&s);
+}
+
+static struct zone *small_zone(void)
+{
+    struct test_set soa, ns;
+    struct zone *z = NULL;
+    struct diag d = {0};
+    test_set_make(&soa, "example.org.", RR_SOA, 3600, "ns.example.net. h.example.org. 1 2 3 4 5");
+    test_set_make(&ns, "example.org.", RR_NS, 3600, "ns.example.net.");
+    struct zone_builder *b = zone_builder_new(soa.owner.w);
+    if (zone_builder_add(b, soa.owner.w, RR_SOA, 3600, test_set_first(&soa)) != ST_OK ||
+        zone_builder_add(b, ns.owner.w, RR_NS, 3600, test_set_first(&ns)) != ST_OK ||
+        zone_builder_finish(b, &z, &d) != ST_OK)
+        abort();
+    zone_builder_free(b);
+    return z;
+}
+
+static void sign_at(const struct keyset *s, const struct sign_policy *p, const struct zone *in,
+                    struct zone **old, uint64_t now)
+{
+    struct sign_key v[KEYSET_KEYS];
+    unsigned n = 0;
+    struct diag d = {0};
+    struct sign_stats stats;
+    struct zone *out = NULL;
+    enum status st = keyset_sign_keys(s, p, now, v, &n, &d);
+    if (st == ST_OK) {
+        struct sign_plan plan = {
+            .key = v, .keys = n, .policy = *p, .now = now, .serial = 7, .old = *old};
+        st = zone_sign(in, &plan, NULL, &out, &stats, &d);
+        sign_keys_free(v, n);
+    }
+    if (st != ST_OK)
+        test_fail(__FILE__, __LINE__, "+%llu: %s", (unsigned long long)(now - T0), d.message);
+    zone_drop(*old);
+    *old = out;
+}
+
+/* The signer, which refuses half signed algorithms, takes the keys at every change of a roll. */
+TEST(the_signer_signs_through_every_roll)
+{
+    static const uint8_t to[] = {SEC_ED25519, SEC_ECDSAP256SHA256};
+    static struct keyset s;
+    struct zone *in = small_zone();
+    for (size_t i = 0; i < ARRAY_LEN(to) * 2; i++) {
+        struct sign_policy p = policy(SEC_ED25519, i & 1);
+        struct diag d = {0};
+        struct zone *old = NULL;
+        begin(&s, &p);
+        sign_at(&s, &p, in, &old, T0);
+        p.algorithm = to[i / 2];
+        struct zone_key *k = roll(&s, i & 1 ? KEY_KSK : KEY_CSK, &p, T0);
+        REQUIRE(k != NULL);
+        uint16_t tag = k->tag;
+        unsigned changes = 0;
+        for (uint64_t now = T0, next; (next = keyset_next_change(&s, now)) != 0; now = next) {
+            sign_at(&s, &p, in, &old, next - 1);
+            sign_at(&s, &p, in, &old, next);
+            if (keyset_next_change(&s, next) == 0 && keyset_find(&s, tag)->at[KEY_DS_SEEN] == 0)
+                CHECK(keyset_ds_seen(&s, tag, &p, next + HOUR, &d) == ST_OK);
+            changes++;
+        }
+        CHECK(changes >= 2);
+        CHECK_EQ(key_state_at(&s.key[0], T0 + 100 * (uint64_t)DAY), KEY_STATE_REMOVED);
+        zone_drop(old);
+        keyset_free(&s);
+    }
+    zone_drop(in);
 }
 
 /* --- Text --- */
