@@ -465,6 +465,12 @@ static void unknown_algorithm(struct bench *t)
     sign_again(t, t->origin.w, RR_DNSKEY);
 }
 
+static void zsk_signs_keys(struct bench *t)
+{
+    drop_sigs(t, t->origin.w, RR_DNSKEY);
+    sign_as(t, t->origin.w, RR_DNSKEY, ZSK, NULL);
+}
+
 static void wrong_anchor(struct bench *t)
 {
     test_set_make(&t->anchor, "example.", RR_DS, 3600,

@@ -194,17 +194,18 @@ static void judge_children(struct verifier *v, struct verify_lane *l)
 
 void verify_keys_judge(struct verifier *v, struct verify_lane *l)
 {
-    bool sep = false;
+    bool sep = false, signs = false, anchored = v->opt->ds != NULL || v->opt->dnskey != NULL;
     for (unsigned i = 0; i < v->keys; i++) {
         const struct verify_key *k = &v->key[i];
-        sep |= k->signs_keys && k->zone && (k->k.flags & DNSKEY_SEP) != 0;
+        sep |= k->zone && (k->k.flags & DNSKEY_SEP) != 0;
+        signs |= k->signs_keys && k->zone && (k->k.flags & DNSKEY_SEP) != 0;
         if (k->revoked && k->key != NULL && !k->signs_keys)
             verify_tell(v, l, VERIFY_REVOKED_UNSIGNED, 0, RR_DNSKEY,
                         "key %u is revoked but does not sign the DNSKEY set", k->k.tag);
     }
-    if (!sep)
-        verify_tell(v, l, VERIFY_NO_SEP, 0, RR_DNSKEY,
-                    "no key with the SEP flag signs the DNSKEY set");
+    if (!signs) /* with trust anchors it is theirs to say which key signs */
+        verify_tell_as(v, l, sep && !anchored ? SEV_ERROR : SEV_WARNING, VERIFY_NO_SEP, 0,
+                       RR_DNSKEY, "no key with the SEP flag signs the DNSKEY set");
     judge_anchors(v, l);
     judge_children(v, l);
 }

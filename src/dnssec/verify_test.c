@@ -42,6 +42,8 @@ static const struct {
     {"a key of an unknown algorithm", 7, unknown_algorithm, "dnskey-unsupported", SEV_WARNING},
     {"an unknown algorithm that signs nothing", 7, unknown_algorithm, "rrsig-algorithm-missing",
      SEV_ERROR},
+    {"keys that are signed by the zone-signing key only", 7, zsk_signs_keys, "no-sep-signature",
+     SEV_ERROR},
     {"a trust anchor of no key", 7, wrong_anchor, "anchor-mismatch", SEV_ERROR},
     {"a trust anchor of a key that does not sign keys", 7, anchor_zsk, "anchor-not-signing",
      SEV_ERROR},
