@@ -237,6 +237,17 @@ def killed():
     ok(good and grown > 3, f'killed 100 times: always whole ({grown} changes were done)', (good, grown))
 
 
+def together():
+    """Several commands make the store and write to it at the same time."""
+    state = os.path.join(WORK, 'many')
+    all_of = [subprocess.Popen([BANYAN, 'keys', 'generate', f'm{i}.example', '-d', state, '-a', '15'], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, text=True) for i in range(10)]
+    said = [p.communicate(timeout=120)[1] for p in all_of]
+    zones = json.loads(keys('list', '--json', '-d', state).stdout)
+    ok(len(zones) == 10 and not any(p.returncode for p in all_of) and sorted(os.listdir(os.path.join(state, 'keys'))) == ['data.mdb', 'lock.mdb'],
+       'ten commands at once on a new store', (said, len(zones)))
+
+
 def full():
     """A disk without room, in a mount namespace of its own."""
     script = f'''mount -t tmpfs -o size=200k none {folder("small")} && cd {folder("small")} && mkdir -m 700 s
@@ -256,6 +267,7 @@ try:
     files()
     guarded()
     killed()
+    together()
     full()
 finally:
     shutil.rmtree(WORK, ignore_errors=True)

@@ -144,6 +144,12 @@ enum status keyset_ds_seen(struct keyset *s, uint16_t tag, const struct sign_pol
 enum status keyset_retire(struct keyset *s, uint16_t tag, const struct sign_policy *p, uint64_t now,
                           bool force, struct diag *d) MUST_USE;
 
+/* A plan holds only if somebody carried it out: when the zone was signed last at `last` and moments
+ * have passed since by more than tolerance_s, that change and all after it are put off, so that the
+ * waiting begins now. To be called before signing with the time of the signing before (0: none,
+ * does nothing). True if something was put off: the set is to be kept. */
+bool keyset_put_off(struct keyset *s, uint64_t last, uint64_t now, uint32_t tolerance_s);
+
 /* --- keyset_import.c --- */
 
 /* Adds a key made elsewhere: DNSKEY RDATA, private-key file text (n 0: public half only, RFC 8901:

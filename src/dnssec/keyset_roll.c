@@ -318,3 +318,26 @@ enum status keyset_retire(struct keyset *s, uint16_t tag, const struct sign_poli
     end_secure_entry(&r, k);
     return ST_OK;
 }
+
+/* --- A plan that nobody carried out --- */
+
+static bool is_planned(int moment)
+{
+    return moment != KEY_CREATED && moment != KEY_DS_SEEN;
+}
+
+bool keyset_put_off(struct keyset *s, uint64_t last, uint64_t now, uint32_t tolerance_s)
+{
+    uint64_t first = now;
+    for (unsigned i = 0; i < s->n; i++)
+        for (int m = 0; m < KEY_MOMENTS; m++)
+            if (is_planned(m) && s->key[i].at[m] > last && s->key[i].at[m] < first)
+                first = s->key[i].at[m];
+    if (last == 0 || now - first <= tolerance_s)
+        return false;
+    for (unsigned i = 0; i < s->n; i++)
+        for (int m = 0; m < KEY_MOMENTS; m++)
+            if (is_planned(m) && s->key[i].at[m] >= first)
+                s->key[i].at[m] += now - first;
+    return true;
+}

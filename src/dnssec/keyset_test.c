@@ -374,6 +374,32 @@ TEST(the_signer_gets_opened_keys)
     keyset_free(&s);
 }
 
+/* The server was off: the new key was not published when the plan said so. */
+TEST(a_plan_waits_for_who_carries_it_out)
+{
+    static struct keyset s;
+    struct sign_policy p = policy(SEC_ED25519, true);
+    begin(&s, &p);
+    REQUIRE(roll(&s, KEY_ZSK, &p, T0 + DAY) != NULL);
+    CHECK(!keyset_put_off(&s, 0, T0 + 9 * DAY, 600));
+    CHECK(!keyset_put_off(&s, T0, T0 + DAY - 1, 600));
+    CHECK(!keyset_put_off(&s, T0, T0 + DAY + 600, 600));
+    const int64_t late = 5 * DAY, known = late + HOUR + 600, gone = known + 2 * DAY + 600;
+    CHECK(keyset_put_off(&s, T0, T0 + late, 600));
+    STEPS(&s, {late - 1, {"PKC", "PZ", ""}, {RDY, ACT, GEN}},
+          {late, {"PKC", "PZ", "P"}, {RDY, ACT, PUB}},
+          {known - 1, {"PKC", "PZ", "P"}, {RDY, ACT, PUB}},
+          {known, {"PKC", "P", "PZ"}, {RDY, RET, ACT}}, {gone, {"PKC", "", "PZ"}, {RDY, REM, ACT}});
+    /* It was published in time, and the change of signers is late. */
+    CHECK(!keyset_put_off(&s, T0 + late, T0 + known, 600));
+    CHECK(keyset_put_off(&s, T0 + late, T0 + known + DAY, 600));
+    STEPS(&s, {known + DAY - 1, {"PKC", "PZ", "P"}, {RDY, ACT, PUB}},
+          {known + DAY, {"PKC", "P", "PZ"}, {RDY, RET, ACT}},
+          {gone + DAY - 1, {"PKC", "P", "PZ"}, {RDY, RET, ACT}},
+          {gone + DAY, {"PKC", "", "PZ"}, {RDY, REM, ACT}});
+    keyset_free(&s);
+}
+
 static struct zone *small_zone(void)
 {
     struct test_set soa, ns;

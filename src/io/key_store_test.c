@@ -5,6 +5,7 @@
 #include "base/test.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -419,6 +420,58 @@ TEST(a_full_disk_leaves_what_was_there)
     CHECK(WIFEXITED(status));
     CHECK_EQ(WEXITSTATUS(status), 0);
     CHECK_EQ(use(&p), 0);
+    place_free(&p);
+}
+
+/* --- Threads --- */
+
+struct readers {
+    struct key_store *ks;
+    _Atomic bool stop;
+    _Atomic unsigned read, failed;
+};
+
+static void *read_on(void *arg)
+{
+    struct readers *r = arg;
+    struct diag d = {0};
+    struct keyset *s = malloc(sizeof *s);
+    while (s != NULL && !r->stop) {
+        struct name z = zone_name(r->read % 3);
+        enum status st = key_store_get(r->ks, z.w, s, &d);
+        r->failed += st != ST_OK || s->n == 0;
+        if (st == ST_OK)
+            keyset_free(s);
+        r->read++;
+    }
+    free(s);
+    return NULL;
+}
+
+TEST(threads_read_while_one_writes)
+{
+    struct place p = place_new();
+    struct diag d = {0};
+    struct readers r = {.ks = opened(&p, false)};
+    pthread_t t[4];
+    REQUIRE(r.ks != NULL);
+    for (unsigned i = 0; i < 3; i++) {
+        struct name z = zone_name(i);
+        CHECK(key_store_update(r.ks, z.w, begin_keys, NULL, &d) == ST_OK);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(t); i++)
+        if (pthread_create(&t[i], NULL, read_on, &r) != 0)
+            abort();
+    for (unsigned i = 0; i < 60; i++) {
+        struct name z = zone_name(i % 3);
+        CHECK(key_store_update(r.ks, z.w, count_up, NULL, &d) == ST_OK);
+    }
+    r.stop = true;
+    for (size_t i = 0; i < ARRAY_LEN(t); i++)
+        pthread_join(t[i], NULL);
+    CHECK(r.read > 10);
+    CHECK_EQ(r.failed, 0);
+    key_store_close(r.ks);
     place_free(&p);
 }
 
