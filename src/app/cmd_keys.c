@@ -69,7 +69,8 @@ static void no_such_zone(struct keys_cmd *c)
         text_str(&t, "there are none at all: `banyan keys generate ZONE` makes some");
     } else {
         const char *near = nearest_word(c->zone_text, (const char *const *)z->name, z->n);
-        text_fmt(&t, near ? "did you mean %s? " : "", near);
+        if (near != NULL)
+            text_fmt(&t, "did you mean %s? ", near);
         text_str(&t, "there are:");
         for (size_t i = 0; i < z->n && i < 8; i++)
             text_fmt(&t, " %s", z->name[i]);
