@@ -4,6 +4,7 @@
 #include "base/when.h"
 #include "dnssec/keyset.h"
 #include "dnssec/testlib.h"
+#include "dnssec/verify.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -416,6 +417,13 @@ static struct zone *small_zone(void)
     return z;
 }
 
+static void finding(void *ctx, const struct zone_finding *f)
+{
+    (void)ctx;
+    if (f->severity == SEV_ERROR)
+        test_fail(__FILE__, __LINE__, "%s: %s", f->code, f->message);
+}
+
 static void sign_at(const struct keyset *s, const struct sign_policy *p, const struct zone *in,
                     struct zone **old, uint64_t now)
 {
@@ -433,6 +441,12 @@ static void sign_at(const struct keyset *s, const struct sign_policy *p, const s
     }
     if (st != ST_OK)
         test_fail(__FILE__, __LINE__, "+%llu: %s", (unsigned long long)(now - T0), d.message);
+    if (out != NULL) {
+        struct zone_verify_options o = {.now = now};
+        struct zone_verify_result r = {0};
+        CHECK(zone_verify(out, &o, finding, NULL, &r) == ST_OK);
+        CHECK_EQ(r.errors, 0);
+    }
     zone_drop(*old);
     *old = out;
 }
