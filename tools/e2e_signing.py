@@ -383,6 +383,13 @@ def part_damage():
     s.start()
     ok(s.rrsigs('www.example.org', 'A') == before and s.stat('zones_failing') == 0, 'mended, all is as it was')
     s.stop()
+    kept = s.path('kept')
+    os.rename(s.path('state/keys'), kept)
+    s.start()
+    ok(s.rrsigs('www.example.org', 'A') == before and 'keys are not in' in s.text(), 'keys that are gone are not made anew', s.text()[-1500:])
+    s.stop()
+    shutil.rmtree(s.path('state/keys'))
+    os.rename(kept, s.path('state/keys'))
     with open(store, 'wb') as f:
         f.write(b'\0' * 100)
     with open(s.copy(), 'r+') as f:

@@ -82,6 +82,12 @@ enum status signed_copy_write(const char *state_dir, const struct zone *z, uint8
 
 /* --- Reading --- */
 
+bool signed_copy_path(const char *state_dir, const uint8_t *name, char *ret)
+{
+    struct stat there;
+    return path_of(state_dir, name, ret) && stat(ret, &there) == 0;
+}
+
 struct summed {
     void *file;
     struct digest *sum;

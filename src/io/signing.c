@@ -164,7 +164,20 @@ static enum status take_keys(struct signing *g, const struct signing_task *t,
                              struct diag *d)
 {
     struct beginning b = {p, now, false};
-    char name[NAME_TEXT_MAX];
+    char name[NAME_TEXT_MAX], path[4096];
+    enum status st = key_store_get(g->store, t->name, ret, d);
+    if (st == ST_OK)
+        keyset_free(ret);
+    else if (st != ST_ENOTFOUND)
+        return st;
+    /* New keys would make the zone bogus for everybody who has the DS of the old ones. */
+    if (st == ST_ENOTFOUND && signed_copy_path(g->dir, t->name, path)) {
+        diag_set(d, SEV_ERROR, "keys-lost",
+                 "put the keys back (banyan keys import), or remove that file to begin anew",
+                 "the zone was signed before (%s), but its keys are not in %s", path,
+                 key_store_path(g->store));
+        return ST_ESEMANTIC;
+    }
     TRY(key_store_update(g->store, t->name, begin_keys, &b, d));
     if (b.made)
         log_event(LEVEL_INFO, "keys-made", "zone=%s next=\"banyan keys status %s\"",
@@ -340,7 +353,7 @@ static enum status sign(struct run *r, struct zone **ret, struct diag *d)
     enum status st = key_store_state_get(r->g->store, t->name, &r->last, d);
     if (st != ST_OK && st != ST_ENOTFOUND)
         return st;
-    r->remembers = true;
+    r->remembers = st == ST_OK;
     TRY(check_clock(r, d));
     TRY(take_keys(r->g, t, &r->plan.policy, r->plan.now, &r->keys, d));
     TRY(keyset_sign_keys(&r->keys, &r->plan.policy, r->plan.now, r->key, &n, d));
