@@ -39,6 +39,7 @@ struct job {
     struct zone_verify_result res;
     struct zone_places *places;
     uint64_t load_us, verify_us;
+    uint32_t ttls; /* signatures with another TTL */
 };
 
 static uint64_t clock_us(void)
@@ -251,6 +252,31 @@ static void summary(const struct job *j)
     putchar('\n');
 }
 
+/* TTLs of signatures (RFC 4034 section 3): a loaded zone has them right whatever the file says, so
+ * the file is read again. Other servers may send them as they are. */
+static void check_ttls(struct job *j, struct diag_sink *sink)
+{
+    struct diag_sink quiet = {0};
+    struct zone_record r;
+    struct zone_scan *s = zone_scan_new(&cmd_zone_source, j->file, &j->load, &quiet);
+    while (s != NULL && zone_scan_next(s, &r)) {
+        char name[NAME_TEXT_MAX];
+        struct diag d = {.file = j->file};
+        if (r.type != RR_RRSIG || r.rdata.n < 8 || r.ttl == get_be32(r.rdata.p + 4))
+            continue;
+        if (j->ttls++ >= LIMIT_FINDINGS)
+            continue;
+        diag_set(&d, SEV_WARNING, "rrsig-ttl",
+                 "it has the TTL of what it covers (RFC 4034 section 3)",
+                 "a signature of %.200s has the TTL %u instead of %u", name_str(r.owner, name),
+                 r.ttl, get_be32(r.rdata.p + 4));
+        zone_scan_place(s, &d);
+        diag_emit(sink, &d);
+    }
+    zone_scan_free(s);
+    j->res.warnings += j->ttls;
+}
+
 static void tell(struct job *j)
 {
     struct text t = text_heap((size_t)1 << 30);
@@ -261,13 +287,14 @@ static void tell(struct job *j)
         r.json = &o;
         json_object(&o);
         json_kv_str(&o, "file", j->file);
-        summary_json(j, &o);
         json_key(&o, "findings");
         json_array(&o);
     }
+    check_ttls(j, &sink);
     zone_places_emit(j->places, &cmd_zone_source, j->file, &j->load, &sink);
     if (j->a->json) {
         json_array_end(&o);
+        summary_json(j, &o);
         json_object_end(&o);
         puts(text_cstr(&t));
     } else {

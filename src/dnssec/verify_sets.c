@@ -97,8 +97,11 @@ static void tell_bad(struct verifier *v, struct verify_lane *l, const struct scr
     enum severity sev = SEV_ERROR;
     uint64_t now = v->opt->now;
     name_str(l->owner, owner);
-    if (bit_has(c->good, s->algorithm) && code != VERIFY_RRSIG_BOGUS)
-        sev = SEV_WARNING; /* validators need but one (RFC 4035 section 5.3.3) */
+    /* Validators need but one (RFC 4035 section 5.3.3); what no signer makes is wrong all the same.
+     */
+    if (bit_has(c->good, s->algorithm) &&
+        (code == VERIFY_RRSIG_EXPIRED || code == VERIFY_RRSIG_EARLY || code == VERIFY_RRSIG_KEY))
+        sev = SEV_WARNING;
     if (code == VERIFY_RRSIG_KEY && !v->needed[s->algorithm])
         sev = SEV_WARNING; /* signatures come before their key (RFC 6781 section 4.1.4) */
 #define BAD(fmt, ...)                                                                              \

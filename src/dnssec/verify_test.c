@@ -163,6 +163,13 @@ TEST(a_bad_signature_beside_a_good_one_is_a_warning)
     CHECK_EQ(t.res.errors, 0);
     CHECK(told_has(&t.told, "rrsig-unknown-key"));
     end(&t);
+    begin(&t, WITH_NSEC); /* no signer makes such, so it is wrong in any company */
+    sign_as(&t, name_of(&t, "www"), RR_A, ZSK, NULL);
+    find_sig(&t, name_of(&t, "www"), RR_A)->rd[3]--;
+    judge(&t);
+    CHECK_EQ(t.res.errors, 1);
+    CHECK(told_has(&t.told, "rrsig-labels"));
+    end(&t);
 }
 
 /* RFC 5011 section 2.1: a revoked key signs the DNSKEY set and nothing follows from it. */
