@@ -358,7 +358,8 @@ static enum status load(struct serve *s, struct topology *t, struct internet *in
                                  .dir = s->data,
                                  .form = s->opt->in_namespace ? FORM_REAL : FORM_LOOPBACK,
                                  .broken = broken,
-                                 .env = &s->env};
+                                 .env = &s->env,
+                                 .now_s = now_read().wall_s};
     struct diag d = {0};
     if (broken == NULL)
         return ST_ENOMEM;

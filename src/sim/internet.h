@@ -31,6 +31,8 @@ struct internet_plan {
     const struct breakage *broken;
     unsigned broken_count;
     const struct env *env;
+    uint64_t now_s; /* seconds since 1970: zones are signed for this moment; 0: nothing is signed */
+    bool repeatable; /* sign so that every run gives the same bytes (sim/signing.h) */
 };
 
 struct internet {

@@ -6,6 +6,14 @@
 
 #include <stdlib.h>
 
+/* NSEC3 records and their signatures: a name with nothing else does not exist for those who ask
+ * (RFC 5155 section 7.2.8). */
+static bool of_nsec3(const struct rrset *set)
+{
+    return set->type == RR_NSEC3 ||
+           (set->type == RR_RRSIG && set->rdata_size >= 4 && get_be16(set->rdata + 2) == RR_NSEC3);
+}
+
 static enum status copy_zone(struct oracle *o, const struct zone *z, struct oracle_zone *ret)
 {
     struct zone_stats st = zone_stats(z);
@@ -24,6 +32,8 @@ static enum status copy_zone(struct oracle *o, const struct zone *z, struct orac
             return ST_ENOMEM;
         while (zone_rrset_next(z, n, kept, &cursor, &set)) {
             struct rdata_iter it = rdata_iter(&set);
+            if (of_nsec3(&set))
+                continue;
             for (struct bytes rd; rdata_iter_next(&it, &rd);) {
                 const uint8_t *copy = arena_dup(&o->arena, rd.p, rd.n);
                 if (copy == NULL || ret->rr_count == st.records)

@@ -5,6 +5,7 @@
 #include "dns/print.h"
 #include "dns/rdata.h"
 #include "sim/oracle.h"
+#include "sim/signing.h"
 #include "sim/world.h"
 #include "sim/zone_edit.h"
 
@@ -263,6 +264,22 @@ static void put_question(struct run *u, unsigned i)
     sim_ask(u->sim, i, &from, q->transport, bytes_of(buf, n));
 }
 
+static enum status sign_again(struct run *u, struct zone **z, struct diag *d)
+{
+    struct sim_signing_source src = {u->opt->files, u->opt->dir, true};
+    struct sim_signing s = {.how = topology_signing(u->opt->topology, zone_origin(*z))};
+    struct zone *new = NULL;
+    enum status st = sim_signing_open(&s, &src, zone_origin(*z), d);
+    if (st == ST_OK)
+        st = sim_signing_apply(&s, *z, sim_now(u->sim).wall_s, &new, d);
+    sim_signing_free(&s);
+    if (st == ST_OK) {
+        zone_drop(*z);
+        *z = new;
+    }
+    return st;
+}
+
 /* Somebody edits a zone: one name gets a new address, on all its servers at once. */
 static void edit_zone(struct run *u)
 {
@@ -281,6 +298,8 @@ static void edit_zone(struct run *u)
     put_be32(e[1].rdata, 0x2d096309);
     if (zone_edited(old, NULL, e, 2, &new, &d) != ST_OK)
         return;
+    if (zone_is_signed(old) && sign_again(u, &new, &d) != ST_OK)
+        violation(u, "a changed zone cannot be signed");
     for (unsigned i = 0; i < in->host_count; i++)
         if (zone_table_get(in->host[i].table, zone_origin(old)) != NULL &&
             host_replace(&in->host[i], new) != ST_OK)
@@ -408,7 +427,9 @@ static enum status make_internet(struct run *u, struct diag_sink *sink)
                                  .files = u->opt->files,
                                  .dir = u->opt->dir,
                                  .form = FORM_REAL,
-                                 .env = &u->host_env};
+                                 .env = &u->host_env,
+                                 .now_s = SIM_START_WALL_S,
+                                 .repeatable = true};
     if (plan.topology == NULL) {
         struct world_options wo = {.faults = u->opt->faults};
         u->world = calloc(1, sizeof *u->world);

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 enum {
-    START_WALL_S = 1767225600, /* 2026-01-01: virtual time begins here */
     TCP_GIVE_UP_US = 20000000, /* a connection nobody answers */
     MESSAGE_ROOM = 65535,
 };
@@ -70,7 +69,7 @@ struct sim *sim_new(const struct sim_setup *setup)
     struct sim *s = calloc(1, sizeof *s);
     if (s == NULL)
         return NULL;
-    s->now = (struct now){.mono_us = 1000000, .wall_s = START_WALL_S};
+    s->now = (struct now){.mono_us = 1000000, .wall_s = SIM_START_WALL_S};
     s->net_random.s = hash_mix(setup->seed ^ 0x6e6574);
     s->machine_random.s = hash_mix(setup->seed ^ 0x6d616368);
     s->env = (struct env){.ctx = s, .random = sim_random};

@@ -11,7 +11,11 @@
 #include "resolver/resolver.h"
 #include "sim/internet.h"
 
-enum { SIM_EXCHANGES = 4096, SIM_EVENTS = 65536 };
+enum {
+    SIM_EXCHANGES = 4096,
+    SIM_EVENTS = 65536,
+    SIM_START_WALL_S = 1767225600 /* 2026-01-01: virtual time begins here */
+};
 
 struct sim_net {
     uint32_t link_us;   /* one way between resolver and every host, besides the host's own delay */

@@ -9,7 +9,27 @@
 #include "dns/name.h"
 #include "sim/fault.h"
 
-enum { TOPO_SERVERS = 512, TOPO_SERVER_ZONES = 128, TOPO_ADDRESSES = 4, TOPO_FAULTS = 8 };
+enum {
+    TOPO_SERVERS = 512,
+    TOPO_SERVER_ZONES = 128,
+    TOPO_ADDRESSES = 4,
+    TOPO_FAULTS = 8,
+    TOPO_ZONES = 1024 /* zones with particulars of their own */
+};
+
+enum topo_dnssec { TOPO_UNSIGNED, TOPO_NSEC, TOPO_NSEC3, TOPO_OPT_OUT /* NSEC3 with opt-out */ };
+
+/* How a zone is signed. */
+struct topo_signing {
+    enum topo_dnssec dnssec;
+    uint8_t algorithm; /* of all its keys */
+    bool split;        /* a KSK and a ZSK; else one key for both */
+};
+
+struct topo_zone {
+    struct name name;
+    struct topo_signing signing;
+};
 
 struct topo_server {
     struct name name;
@@ -27,6 +47,9 @@ struct topology {
     struct arena arena;
     struct topo_server *server; /* in the arena; TOPO_SERVERS long */
     unsigned server_count;
+    struct topo_signing signing; /* of zones that are not in `zone` */
+    struct topo_zone *zone;      /* in the arena; TOPO_ZONES long */
+    unsigned zone_count;
 };
 
 /* Room for TOPO_SERVERS servers; ST_ENOMEM. */
@@ -39,6 +62,13 @@ enum status topology_serve(struct topology *t, struct topo_server *s, const uint
 struct topo_server *topology_find(const struct topology *t, const uint8_t *name);
 /* True if the server is listed for exactly this zone. */
 bool topo_serves(const struct topo_server *s, const uint8_t *zone);
+/* How a zone is signed. */
+struct topo_signing topology_signing(const struct topology *t, const uint8_t *zone);
+/* "auto" (which is NSEC), "nsec", "nsec3", "nsec3-opt-out", "off". */
+bool topo_dnssec_parse(const char *word, enum topo_dnssec *ret);
+const char *topo_dnssec_word(enum topo_dnssec v);
+/* The nearest word to a misspelt one, or NULL. */
+const char *topo_dnssec_nearest(const char *word);
 
 /* Reads YAML text; t has been topology_init'ed. Every error goes to sink with line and column; then
  * ST_ESYNTAX. `file` is only for messages. */

@@ -1,6 +1,7 @@
 /* The YAML reader of lab/topology.yaml: every error with its place, unknown keys with a suggestion.
  */
 #include "config/yaml.h"
+#include "crypto/key.h"
 #include "sim/topology.h"
 
 #include <stdio.h>
@@ -195,6 +196,110 @@ static void read_server(struct yaml *y, const struct yaml_node *n)
         complain(y, nn, "no-address", NULL, "the server has no address");
 }
 
+static void unknown(const struct yaml *y, const struct yaml_node *at, const char *code,
+                    const char *what, const char *word, const char *near)
+{
+    char hint[64] = "";
+    if (near != NULL)
+        snprintf(hint, sizeof hint, "did you mean \"%s\"?", near);
+    complain(y, at, code, hint, "%s \"%s\"", what, word);
+}
+
+static void read_dnssec(struct yaml *y, const struct yaml_node *n, struct topo_signing *ret)
+{
+    const char *s = scalar(y, n, "dnssec");
+    if (s != NULL && !topo_dnssec_parse(s, &ret->dnssec))
+        unknown(y, n, "bad-dnssec", "no way of signing is called", s, topo_dnssec_nearest(s));
+}
+
+static void read_algorithm(struct yaml *y, const struct yaml_node *n, struct topo_signing *ret)
+{
+    const char *s = scalar(y, n, "algorithm");
+    if (s != NULL && (!sec_algorithm_parse(bytes_str(s), &ret->algorithm) ||
+                      !sec_algorithm_signs(ret->algorithm) || ret->algorithm == SEC_RSASHA512))
+        complain(y, n, "bad-algorithm", "8, 13, 14, 15 or 16",
+                 "\"%s\" is no algorithm of the lab's keys", s);
+}
+
+static void read_zone_key(struct yaml *y, const struct yaml_node *key, const struct yaml_node *v,
+                          struct topo_signing *ret)
+{
+    static const char *const keys[] = {"name", "dnssec", "algorithm", "keys"};
+    const char *s;
+    if (strcmp(key->text, "dnssec") == 0)
+        read_dnssec(y, v, ret);
+    else if (strcmp(key->text, "algorithm") == 0)
+        read_algorithm(y, v, ret);
+    else if (strcmp(key->text, "keys") == 0) {
+        s = scalar(y, v, "keys");
+        if (s != NULL && strcmp(s, "single") != 0 && strcmp(s, "split") != 0)
+            complain(y, v, "bad-keys", "single or split", "keys: \"%s\"", s);
+        ret->split = s != NULL && strcmp(s, "split") == 0;
+    } else if (strcmp(key->text, "name") != 0)
+        unknown(y, key, "unknown-key", "a zone has no", key->text,
+                nearest_word(key->text, keys, ARRAY_LEN(keys)));
+}
+
+static void read_zone(struct yaml *y, const struct yaml_node *n)
+{
+    const struct yaml_node *nn = member(n, "name");
+    struct topo_zone z = {.signing = y->t->signing};
+    bool ok;
+    if (nn == NULL) {
+        complain(y, n, "no-name", NULL, "a zone without a name");
+        return;
+    }
+    read_name(y, nn, "name", &z.name, &ok);
+    for (const struct yaml_node *v = n->child; v != NULL; v = v->next)
+        read_zone_key(y, v->key, v, &z.signing);
+    for (unsigned i = 0; ok && i < y->t->zone_count; i++)
+        if (name_equal(y->t->zone[i].name.w, z.name.w)) {
+            complain(y, nn, "twice", NULL, "this zone stands here twice");
+            return;
+        }
+    if (ok && y->t->zone_count == TOPO_ZONES)
+        complain(y, nn, "too-many", NULL, "more than %d zones", TOPO_ZONES);
+    else if (ok)
+        y->t->zone[y->t->zone_count++] = z;
+}
+
+/* Particulars of zones must be about zones that a server has. */
+static void check_zone_names(const struct yaml *y, const struct yaml_node *list)
+{
+    const struct topology *t = y->t;
+    for (unsigned i = 0; i < t->zone_count; i++) {
+        bool found = false;
+        char text[NAME_TEXT_MAX];
+        for (unsigned k = 0; k < t->server_count && !found; k++)
+            found = topo_serves(&t->server[k], t->zone[i].name.w);
+        if (!found)
+            complain(y, list, "unknown-zone", NULL, "no server has the zone %s",
+                     name_str(t->zone[i].name.w, text));
+    }
+}
+
+static void read_top(struct yaml *y, const struct yaml_node *root)
+{
+    static const char *const keys[] = {"servers", "dnssec", "zones"};
+    const struct yaml_node *zones = member(root, "zones"), *dnssec = member(root, "dnssec");
+    for (const struct yaml_node *v = root->child; v != NULL; v = v->next) {
+        const char *near = nearest_word(v->key->text, keys, ARRAY_LEN(keys));
+        if (near == NULL || strcmp(near, v->key->text) != 0)
+            unknown(y, v->key, "unknown-key", "there is no", v->key->text, near);
+    }
+    if (dnssec != NULL)
+        read_dnssec(y, dnssec, &y->t->signing);
+    if (zones == NULL)
+        return;
+    if (zones->kind != YAML_SEQ) {
+        complain(y, zones, "not-a-list", NULL, "zones: a list is expected");
+        return;
+    }
+    for (const struct yaml_node *n = zones->child; n != NULL; n = n->next)
+        read_zone(y, n);
+    check_zone_names(y, zones);
+}
+
 enum status topology_parse(struct topology *t, struct bytes text, const char *file,
                            struct diag_sink *sink)
 {
@@ -208,5 +313,7 @@ enum status topology_parse(struct topology *t, struct bytes text, const char *fi
     else
         for (const struct yaml_node *n = list->child; n != NULL; n = n->next)
             read_server(&y, n);
+    if (list != NULL && list->kind == YAML_SEQ)
+        read_top(&y, root);
     return sink->errors > before ? ST_ESYNTAX : ST_OK;
 }
