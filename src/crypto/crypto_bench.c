@@ -64,9 +64,9 @@ static double measure(const struct sec_key *k, bool verify, unsigned threads, do
 
 int main(int argc, char **argv)
 {
-    uint8_t only = argc > 1 ? (uint8_t)atoi(argv[1]) : 0;
-    unsigned threads = argc > 2 ? (unsigned)atoi(argv[2]) : 1;
-    double seconds = argc > 3 ? atof(argv[3]) : 1;
+    uint8_t only = argc > 1 ? (uint8_t)strtoul(argv[1], NULL, 10) : 0;
+    unsigned threads = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 1;
+    double seconds = argc > 3 ? strtod(argv[3], NULL) : 1;
     threads = MIN(MAX(threads, 1u), 64u);
     for (uint8_t a = 0; (a = sec_algorithm_next(a)) != 0;) {
         struct sec_key *k = NULL;

@@ -37,9 +37,10 @@ struct reading {
 
 static enum status bad(struct reading *r, enum status st, const char *hint, const char *message)
 {
-    diag_set(r->d, SEV_ERROR, "bad-key-file", hint, "%s", message);
-    if (r->d != NULL)
+    if (r->d != NULL) {
+        diag_set(r->d, SEV_ERROR, "bad-key-file", hint, "%s", message);
         r->d->line = r->line;
+    }
     return st;
 }
 
@@ -147,8 +148,9 @@ static enum status make(struct reading *r, struct sec_key **ret)
     if (r->alg->kind == KIND_RSA) {
         for (size_t i = 0; i < ARRAY_LEN(rsa_fields); i++)
             if (r->part[rsa_fields[i].part].n == 0) {
-                diag_set(r->d, SEV_ERROR, "bad-key-file", "the file may have been cut",
-                         "the field %s is missing", rsa_fields[i].word);
+                if (r->d != NULL)
+                    diag_set(r->d, SEV_ERROR, "bad-key-file", "the file may have been cut",
+                             "the field %s is missing", rsa_fields[i].word);
                 return ST_EFORMAT;
             }
         st = key_from_rsa(r->alg, r->part, ret);

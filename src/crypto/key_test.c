@@ -152,6 +152,7 @@ TEST(bad_private_keys_are_told)
         CHECK(k == NULL);
         CHECK_STR(d.message, t[i].message);
         CHECK_EQ(d.line, t[i].line);
+        CHECK_EQ(sec_key_private(bytes_str(t[i].text), &k, NULL), t[i].st);
     }
 }
 

@@ -54,11 +54,12 @@ struct sign_stats {
     uint64_t expires;    /* when the first one expires */
 };
 
-/* Signs. With DENIAL_COMPACT only the sets of the apex are made, and everything is signed when it is
- * asked for (dnssec/online.h). Records of DNSSEC in `in` that a signer makes (RRSIG, NSEC, NSEC3, NSEC3PARAM, and ZONEMD
- * if the policy makes one) are left out; DNSKEY, CDS and CDNSKEY there stay beside ours (RFC 8901).
- * jobs NULL: all in the calling thread. ST_ESEMANTIC with *d filled (no key signs the zone, a key
- * without private half is wanted, an algorithm signs only half of the zone), ST_ENOMEM. */
+/* Signs. With DENIAL_COMPACT only the sets of the apex are made, and everything is signed when it
+ * is asked for (dnssec/online.h). Records of DNSSEC in `in` that a signer makes (RRSIG, NSEC,
+ * NSEC3, NSEC3PARAM, and ZONEMD if the policy makes one) are left out; DNSKEY, CDS and CDNSKEY
+ * there stay beside ours (RFC 8901). jobs NULL: all in the calling thread. ST_ESEMANTIC with *d
+ * filled (no key signs the zone, a key without private half is wanted, an algorithm signs only half
+ * of the zone), ST_ENOMEM. */
 enum status zone_sign(const struct zone *in, const struct sign_plan *plan,
                       const struct sign_jobs *jobs, struct zone **ret, struct sign_stats *stats,
                       struct diag *d) MUST_USE;

@@ -145,13 +145,15 @@ static uint64_t keys_hash(const struct keyset *s)
 
 struct beginning {
     const struct sign_policy *policy;
-    uint64_t now;
+    uint64_t now, last; /* last: when the zone was signed last; 0: never */
     bool made;
 };
 
 static enum status begin_keys(void *ctx, struct keyset *s, struct diag *d)
 {
     struct beginning *b = ctx;
+    /* Changes of keys that nobody carried out, because the server was off, begin now. */
+    (void)keyset_put_off(s, b->last, b->now, b->policy->propagation_s);
     enum status st = keyset_begin(s, b->policy, b->now, &b->made);
     if (st != ST_OK && d->message[0] == '\0')
         diag_set(d, SEV_ERROR, "no-keys", NULL, "no keys could be made: %s", status_text(st));
@@ -160,10 +162,10 @@ static enum status begin_keys(void *ctx, struct keyset *s, struct diag *d)
 
 /* The keys of the zone, the first ones made. */
 static enum status take_keys(struct signing *g, const struct signing_task *t,
-                             const struct sign_policy *p, uint64_t now, struct keyset *ret,
-                             struct diag *d)
+                             const struct sign_policy *p, uint64_t now, uint64_t last,
+                             struct keyset *ret, struct diag *d)
 {
-    struct beginning b = {p, now, false};
+    struct beginning b = {p, now, last, false};
     char name[NAME_TEXT_MAX], path[4096];
     enum status st = key_store_get(g->store, t->name, ret, d);
     if (st == ST_OK)
@@ -355,7 +357,7 @@ static enum status sign(struct run *r, struct zone **ret, struct diag *d)
         return st;
     r->remembers = st == ST_OK;
     TRY(check_clock(r, d));
-    TRY(take_keys(r->g, t, &r->plan.policy, r->plan.now, &r->keys, d));
+    TRY(take_keys(r->g, t, &r->plan.policy, r->plan.now, r->last.at, &r->keys, d));
     TRY(keyset_sign_keys(&r->keys, &r->plan.policy, r->plan.now, r->key, &n, d));
     r->plan.key = r->key;
     r->plan.keys = n;

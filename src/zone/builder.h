@@ -40,9 +40,9 @@ enum status zone_builder_add(struct zone_builder *b, const uint8_t *owner, uint1
  * filled (d may be NULL) for the first of: no SOA or several, no NS at the apex, CNAME beside other
  * data, several CNAMEs or DNAMEs at a name, an RRset larger than any message. */
 enum status zone_builder_finish(struct zone_builder *b, struct zone **ret, struct diag *d) MUST_USE;
-/* Puts other bytes into the place of RDATA of a snapshot that nobody else has seen yet: for what can
- * only be known when all the rest is (ZONEMD). Of the same length, and so that order and index stay
- * right. */
+/* Puts other bytes into the place of RDATA of a snapshot that nobody else has seen yet: for what
+ * can only be known when all the rest is (ZONEMD). Of the same length, and so that order and index
+ * stay right. */
 void zone_overwrite(struct zone *z, struct bytes rdata, struct bytes with);
 
 #endif
