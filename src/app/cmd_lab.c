@@ -27,6 +27,8 @@ static const char usage[] =
     "  down                   stop it\n"
     "  status                 is it running, where, and what is broken\n"
     "  list                   its servers and zones\n"
+    "  anchor                 the trust anchor of its root: DS and DNSKEY; or --ds, --dnskey, and\n"
+    "                         --unbound, --bind: as their configuration wants it\n"
     "  break FAULT TARGET     break something; TARGET is a server or a name in a zone\n"
     "  break --list           the faults there are\n"
     "  fix [TARGET]           mend what was broken at TARGET, or everything\n"
@@ -314,71 +316,6 @@ int lab_status(const struct lab_options *opt)
     return found && lab_process_lives(&s.servers) && lab_process_lives(&s.daemon) ? 0 : 1;
 }
 
-static void list_json(const struct topology *t)
-{
-    struct text out = text_heap(1 << 22);
-    struct json j = json_of(&out, true);
-    char name[NAME_TEXT_MAX];
-    json_object(&j);
-    json_key(&j, "servers");
-    json_array(&j);
-    for (unsigned i = 0; i < t->server_count; i++) {
-        const struct topo_server *s = &t->server[i];
-        json_object(&j);
-        json_kv_str(&j, "name", name_str(s->name.w, name));
-        json_key(&j, "addresses");
-        json_array(&j);
-        for (unsigned k = 0; k <= s->addr_count; k++) {
-            struct text a = text_heap(200);
-            netaddr_text(k < s->addr_count ? &s->addr[k] : &s->loopback, &a);
-            json_str(&j, text_cstr(&a));
-            text_free(&a);
-        }
-        json_array_end(&j);
-        json_kv_uint(&j, "delay_ms", s->delay_us / 1000);
-        json_key(&j, "zones");
-        json_array(&j);
-        for (unsigned k = 0; k < s->zone_count; k++)
-            json_str(&j, name_str(s->zones[k]->w, name));
-        json_array_end(&j);
-        json_object_end(&j);
-    }
-    json_array_end(&j);
-    json_object_end(&j);
-    puts(text_cstr(&out));
-    text_free(&out);
-}
-
-int lab_list(const struct lab_options *opt)
-{
-    char data[LAB_PATH], name[NAME_TEXT_MAX];
-    struct diag d = {0};
-    struct diag_sink sink = lab_sink();
-    struct topology t;
-    if (!lab_data_dir(opt->data, data, &d)) {
-        diag_emit(&sink, &d);
-        return 1;
-    }
-    if (lab_topology(data, &t) != ST_OK)
-        return 1;
-    if (opt->json)
-        list_json(&t);
-    for (unsigned i = 0; i < t.server_count && !opt->json; i++) {
-        const struct topo_server *s = &t.server[i];
-        struct text a = text_heap(200);
-        netaddr_text(&s->loopback, &a);
-        printf("%-28s %-13s %4u ms ", name_str(s->name.w, name), text_cstr(&a), s->delay_us / 1000);
-        for (unsigned k = 0; k < s->fault_count; k++)
-            printf(" [%s]", fault_word(s->fault[k]));
-        for (unsigned k = 0; k < s->zone_count; k++)
-            printf(" %s", name_str(s->zones[k]->w, name));
-        putchar('\n');
-        text_free(&a);
-    }
-    topology_free(&t);
-    return 0;
-}
-
 int lab_shell(const struct lab_options *opt, char **argv)
 {
     struct lab_state s;
@@ -405,6 +342,23 @@ int lab_shell(const struct lab_options *opt, char **argv)
     return 127;
 }
 
+static bool anchor_option(const char *word, struct lab_options *opt)
+{
+    static const char *const words[ANCHOR_FORMS] = {
+        [ANCHOR_DS] = "--ds",
+        [ANCHOR_DNSKEY] = "--dnskey",
+        [ANCHOR_UNBOUND] = "--unbound",
+        [ANCHOR_BIND] = "--bind",
+    };
+    for (unsigned i = 0; i < ANCHOR_FORMS; i++) {
+        if (strcmp(word, words[i]) == 0) {
+            opt->anchor |= 1u << i;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Options may stand anywhere before the arguments of `shell`. Returns the number of words kept in
  * words. */
 static int read_options(int argc, char **argv, struct lab_options *opt, char **words, bool *ret_ok)
@@ -420,6 +374,8 @@ static int read_options(int argc, char **argv, struct lab_options *opt, char **w
             opt->in_namespace = true;
         } else if (strcmp(a, "--json") == 0) {
             opt->json = true;
+        } else if (anchor_option(a, opt)) {
+            continue;
         } else if (strcmp(a, "--list") == 0) {
             opt->list = true;
         } else if (strcmp(a, "--help") == 0 || strcmp(a, "-h") == 0) {
@@ -469,6 +425,8 @@ int cmd_lab(int argc, char **argv)
         return lab_status(&opt);
     if (strcmp(words[0], "list") == 0)
         return lab_list(&opt);
+    if (strcmp(words[0], "anchor") == 0)
+        return lab_anchor(&opt);
     if (strcmp(words[0], "break") == 0)
         return lab_break(&opt, words + 1);
     if (strcmp(words[0], "fix") == 0)

@@ -62,9 +62,18 @@ enum status lab_faults_read(const char *dir, struct breakage ret[INTERNET_BREAKA
 struct lab_options {
     const char *dir, *data;
     bool in_namespace, json, list;
-    uint16_t port; /* first to try; 0: 5300 */
-    int ready_fd;  /* serve: where to say that it is ready; -1: nowhere */
+    uint16_t port;   /* first to try; 0: 5300 */
+    int ready_fd;    /* serve: where to say that it is ready; -1: nowhere */
+    unsigned anchor; /* anchor: bits of enum anchor_form; 0: DS and DNSKEY */
 };
+
+/* Forms of the root's trust anchor: master-file lines, and what goes into the configuration of
+ * Unbound and of BIND. */
+enum anchor_form { ANCHOR_DS, ANCHOR_DNSKEY, ANCHOR_UNBOUND, ANCHOR_BIND };
+enum { ANCHOR_FORMS = 4 };
+/* Appends it; data is the lab's folder. ST_ENOTFOUND with *d filled if the root is not signed. */
+enum status lab_anchor_text(const char *data, const struct topology *t, enum anchor_form form,
+                            struct text *out, struct diag *d) MUST_USE;
 
 int lab_up(const struct lab_options *opt);
 int lab_down(const struct lab_options *opt);
@@ -74,6 +83,7 @@ int lab_break(const struct lab_options *opt, char **argv);
 int lab_fix(const struct lab_options *opt, char **argv);
 int lab_status(const struct lab_options *opt);
 int lab_list(const struct lab_options *opt);
+int lab_anchor(const struct lab_options *opt);
 
 /* Makes new user, network and mount namespaces for the calling process, with every address of the
  * topology on its loopback device and `dir`/resolv.conf as its resolver file. False with *d filled.

@@ -143,6 +143,22 @@ static bool write_hints(const struct lab_state *s, const struct topology *t, str
     return ok;
 }
 
+/* The root's trust anchor; nothing if the root is not signed. */
+static bool write_anchor(const struct lab_state *s, const struct topology *t, struct diag *d)
+{
+    bool ok = true;
+    if (topology_signing(t, name_root).dnssec == TOPO_UNSIGNED)
+        return true;
+    for (unsigned form = ANCHOR_DS; ok && form <= ANCHOR_DNSKEY; form++) {
+        struct text out = text_heap(65536);
+        text_str(&out, "; trust anchor of the lab's root, made by `banyan lab up`\n");
+        ok = lab_anchor_text(s->data, t, (enum anchor_form)form, &out, d) == ST_OK &&
+             write_file(s->dir, form == ANCHOR_DS ? "anchor.ds" : "anchor.key", &out, d);
+        text_free(&out);
+    }
+    return ok;
+}
+
 static bool write_config(const struct lab_state *s, struct diag *d)
 {
     struct text t = text_heap(65536);
@@ -317,7 +333,8 @@ static int start_all(struct lab_state *s, const struct lab_options *opt, const s
                      struct diag *d)
 {
     if (!start_servers(s, opt, d) || !choose_resolver_port(s, d) || !write_hints(s, t, d) ||
-        !write_config(s, d) || !start_resolver(s, d) || lab_state_write(s, d) != ST_OK) {
+        !write_anchor(s, t, d) || !write_config(s, d) || !start_resolver(s, d) ||
+        lab_state_write(s, d) != ST_OK) {
         end_all(s);
         return failed(d);
     }
@@ -417,9 +434,9 @@ int lab_up(const struct lab_options *opt)
 
 int lab_down(const struct lab_options *opt)
 {
-    static const char *const files[] = {"state",       "faults",       "applied",
-                                        "root.hints",  "banyand.yaml", "control",
-                                        "resolv.conf", "banyand.log",  "lab.log"};
+    static const char *const files[] = {"state",        "faults",    "applied",     "root.hints",
+                                        "banyand.yaml", "control",   "resolv.conf", "banyand.log",
+                                        "lab.log",      "anchor.ds", "anchor.key"};
     struct lab_state s;
     if (!lab_state_read(opt->dir, &s)) {
         printf("No lab is running.\n");
