@@ -34,19 +34,12 @@ LENIENT_RRSIG = {"rrsig-" + w: ONE for w in ("bogus", "labels", "signer", "times
                                              "original-ttl", "algorithm-missing")}
 LENIENT = {
     "dnssec-verify": {
-        "rrsig-below-cut": "looks at no signature below a delegation",
-        "rrsig-covers-nothing": "looks at no signature without its RRset",
-        "rrsig-bogus": ONE,
+        **{"rrsig-" + w: ONE for w in ("bogus", "labels", "signer", "times", "original-ttl")},
         "zonemd-mismatch": "does not look at ZONEMD",
-        "zonemd-serial": "does not look at ZONEMD",
-        "nsec-extra": "looks at no NSEC below a delegation",
-        "ds-not-at-delegation": "takes DS as data",
-        "nsec3-flags": "ignores unknown flags",
         "no-sep-signature": "is told to take any key (-z)",
     },
     "ldns-verify-zone": {
         **LENIENT_RRSIG,
-        "rrsig-below-cut": "looks at no signature below a delegation",
         "rrsig-covers-nothing": "looks at no signature without its RRset",
         "ds-not-at-delegation": "takes DS as data",
         "rrsig-original-ttl": "takes the TTL from the signature",
@@ -428,6 +421,8 @@ def run(a, rng, folder):
             what = "as signed" if b == 0 else break_zone(rng, recs)
             if what is None:
                 continue
+            if time.monotonic() > until:
+                break
             broken = os.path.join(folder, "broken.zone")
             write(recs, broken)
             good, codes, words = ours(broken)
