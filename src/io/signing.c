@@ -20,13 +20,15 @@ enum {
     ALONE_NAMES = 5000, /* zones with fewer are signed on one thread: others load beside them */
     LAST_MOMENT_S = 3600,
     CLOCK_SLACK_S = 86400,
+    CLOCK_WAIT_S = 900,
     PROGRAM_S = 1763856000 /* 2025-11-23 */
 };
 
 struct signing {
     struct key_store *store;
     char dir[STATE_DIR_MAX];
-    pthread_mutex_t lock; /* of opening */
+    pthread_mutex_t lock;      /* of opening */
+    _Atomic uint64_t doubt_us; /* since when the clock has been doubted, monotonic; 0: never */
     struct signing_counters count;
 };
 
@@ -332,19 +334,24 @@ static struct zone *fallback(struct run *r, struct zone *z, enum status st)
     return old != NULL ? zone_take((struct zone *)(uintptr_t)old) : NULL;
 }
 
-/* A clock that stands before the time of the last signing, or before this program was written,
- * would make signatures that nobody takes. */
+/* A clock that stands before this program was written makes signatures that nobody takes. One that
+ * stands before the last signing is either behind, and will come right when the time service has
+ * been reached, or was ahead then: it is believed after a while. */
 static enum status check_clock(const struct run *r, struct diag *d)
 {
-    uint64_t least = MAX((uint64_t)PROGRAM_S, r->last.at);
+    uint64_t least = MAX((uint64_t)PROGRAM_S, r->last.at), mono = now_read().mono_us, none = 0;
     char now[32], was[32];
     struct text tn = text_of(now, sizeof now), tw = text_of(was, sizeof was);
     if (r->plan.now + CLOCK_SLACK_S >= least)
         return ST_OK;
+    atomic_compare_exchange_strong(&r->g->doubt_us, &none, mono);
+    if (r->plan.now >= PROGRAM_S &&
+        mono - atomic_load(&r->g->doubt_us) >= (uint64_t)CLOCK_WAIT_S * 1000000u)
+        return ST_OK;
     when_text(r->plan.now, &tn);
     when_text(least, &tw);
     diag_set(d, SEV_ERROR, "clock", "set the clock; signing goes on by itself",
-             "the clock says %s, but it must be later than %s", now, was);
+             "the clock says %s, but it was %s before", now, was);
     return ST_ESEMANTIC;
 }
 
