@@ -144,6 +144,13 @@ enum {
     /* Address space of the key store: two kilobytes a zone make it 500,000 zones. LMDB wants it
      * named before; the file grows only as it is filled. */
     LIMIT_KEY_STORE_BYTES = 1 << 30,
+
+    /* Validation (KeyTrap, CVE-2023-50387): what is tried of one set. Honest zones have one key for
+     * each tag and at most four signatures of a set, in the middle of a change of algorithm and key.
+     * PowerDNS takes 2 keys of a tag, Unbound 8 signatures. */
+    LIMIT_KEYS_OF_A_TAG = 3,
+    LIMIT_SIGNATURES_OF_A_SET = 8,
+    LIMIT_DS_TRIED = 8,
 };
 
 #endif

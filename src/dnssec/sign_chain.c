@@ -33,13 +33,14 @@ static bool in_chain(const struct signer *s, enum name_kind k)
     return k != NAME_NOTHING && !(k == NAME_INSECURE && s->plan->policy.opt_out);
 }
 
-/* Names between the zone's and others that have no records. Those that only lead to insecure
- * delegations are left out with them (RFC 5155 section 7.1). */
+/* Names between the zone's and others that have no records. RFC 5155 section 7.1 lets opt-out leave
+ * out those that only lead to insecure delegations; but then a name below one can only be denied
+ * from further up, where there may be a wildcard that the denial would contradict. */
 static void find_empty(struct signer *s)
 {
     const struct zone_node *apex = zone_apex(s->in);
     for (uint32_t r = 1; r < s->names; r++) {
-        if (!in_chain(s, s->kind[r]))
+        if (s->kind[r] == NAME_NOTHING)
             continue;
         const struct zone_node *n = zone_node_parent(s->in, zone_node_at(s->in, r));
         while (n != apex && s->kind[zone_node_rank(n)] == NAME_NOTHING) {

@@ -238,7 +238,8 @@ TEST(nsec3_zone)
     t.plan.policy.opt_out = true;
     REQUIRE(sign(&t) == ST_OK);
     CHECK(has_nsec3(&t, "sec.example.", "NS DS RRSIG", &out) && out);
-    CHECK_EQ(t.stats.denials, 9); /* without sub, lone.un and un */
+    CHECK_EQ(t.stats.denials, 10); /* without sub and lone.un */
+    CHECK(has_nsec3(&t, "un.example.", "", &out));
     end(&t);
 }
 

@@ -1,0 +1,70 @@
+/* What the keys of a zone vouch for: from a DS to the zone's keys, from keys to RRsets (RFC 4035
+ * section 5, RFC 6840). Pure: no lookups, no clock; every signature checked is taken from the
+ * budget of the query (KeyTrap, CVE-2023-50387). */
+#ifndef BANYAN_DNSSEC_TRUST_H
+#define BANYAN_DNSSEC_TRUST_H
+
+#include "core/budget.h"
+#include "dnssec/rrsig.h"
+
+enum trust {
+    TRUST_SECURE,
+    TRUST_INSECURE, /* nobody here can check it, as the parent says itself (RFC 4035 section 5.2) */
+    TRUST_BOGUS,
+    TRUST_LIMIT /* too much work: no verdict */
+};
+
+/* Why: the worst that can be said for sure. */
+enum trust_reason {
+#define TRUST_REASON(name, word, ede, text) TRUST_##name,
+#include "dnssec/trust_reasons.def"
+#undef TRUST_REASON
+    TRUST_REASONS
+};
+const char *trust_reason_word(enum trust_reason r);
+/* Words that go on from "the signature ..." or "the zone ...". */
+const char *trust_reason_text(enum trust_reason r);
+/* RFC 8914 info code. */
+unsigned trust_reason_ede(enum trust_reason r);
+
+struct trust_result {
+    enum trust trust;
+    enum trust_reason reason; /* TRUST_OK when secure */
+    uint16_t tag;             /* of the key or DS that decided */
+    uint8_t algorithm;
+    bool wildcard;  /* the owner was made from a wildcard: the proof that it does not exist itself
+                     * is still owed */
+    uint8_t labels; /* of the name that was signed, without the "*" */
+    uint32_t inception; /* of the signature that decided */
+    uint32_t expiration;
+    uint32_t ttl; /* the most that the set may be kept (RFC 4035 section 5.3.3) */
+};
+
+/* What may be used, and when it is. */
+struct trust_rules {
+    uint32_t now;
+    uint32_t skew; /* seconds that clocks may differ, at both ends of a validity period */
+    bool rsa_sha1; /* take algorithms 5 and 7 (RFC 9905: off) */
+};
+
+/* Keys that are trusted to sign a zone. One thread at a time. */
+struct zone_keys;
+void zone_keys_free(struct zone_keys *k);
+const uint8_t *zone_keys_name(const struct zone_keys *k);
+
+/* Trusts the zone's DNSKEY set if a key that a DS names has signed it; ds: the parent's set or a
+ * trust anchor, already trusted. With TRUST_SECURE *ret_keys is to be freed; else it is NULL.
+ * TRUST_INSECURE when every DS is of an algorithm or digest that is not supported (RFC 4035
+ * section 5.2, RFC 6840 section 5.2). DS of SHA-1 count only if there is no other (RFC 4509 section
+ * 3). ST_ENOMEM. */
+enum status zone_keys_trust(const struct rrset *dnskey, const struct rrset *sigs,
+                            const struct rrset *ds, const struct trust_rules *rules,
+                            struct budget *b, struct trust_result *ret,
+                            struct zone_keys **ret_keys) MUST_USE;
+/* Trusts a set if one of sigs (RRSIGs of its owner, of any type covered) is a good signature by one
+ * of the keys (RFC 4035 section 5.3). sigs count 0: TRUST_NO_SIGNATURE. ST_ENOMEM. */
+enum status rrset_trust(struct zone_keys *keys, const struct rrset *set, const struct rrset *sigs,
+                        const struct trust_rules *rules, struct budget *b,
+                        struct trust_result *ret) MUST_USE;
+
+#endif
