@@ -145,17 +145,20 @@ bool lookup_child(struct resolver *r, struct lookup *l, const uint8_t *name, uin
     if (c != NULL && (waits_for(c, l) || c->waiter_count >= LIMIT_WAITERS)) {
         struct trace_detail d = {.name = name, .zone = l->cut.zone.w, .type = type};
         note(l, now, WHY_SERVER_LOOP, &d);
+        l->starved |= c->waiter_count >= LIMIT_WAITERS;
         return false;
     }
     if (c == NULL) {
         if (l->depth >= LIMIT_QUERY_DEPTH) {
             struct trace_detail d = {.text = "too many sub-queries below one another"};
             note(l, now, WHY_BUDGET_SPENT, &d);
+            l->starved = true;
             return false;
         }
         if (!spend(l, BUDGET_SUBQUERIES, 1, now))
             return false;
         c = lookup_get(r, l->job, name, type, l, now);
+        l->starved |= c == NULL;
         if (c == NULL)
             return false;
     } else {
@@ -174,8 +177,10 @@ void lookup_unwait(struct resolver *r, struct lookup *l)
 {
     struct lookup *c = l->child;
     l->child = NULL;
-    /* A child that nobody waits for any more ends, and so on downwards. */
-    for (int i = 0; i < WAITS_MAX && c != NULL; i++) {
+    /* A child that nobody waits for any more ends, and so on downwards, to the end of the chain:
+     * what would be left still named l as the one who waits. Jobs that share lookups make chains
+     * longer than any one job may; each step frees one lookup. */
+    while (c != NULL) {
         list_remove(&l->wait.link);
         c->waiter_count--;
         if (c->phase == PHASE_DONE || !list_empty(&c->waiters))

@@ -183,10 +183,12 @@ void lookup_run(struct resolver *r, struct lookup *l, struct now now)
 }
 
 /* Remembers a failure (RFC 9520), but only of the question that the job is for: what ran out of a
- * hostile question's budget on the way must not fail for others. */
+ * hostile question's budget on the way, or stood too deep below it to be finished, must not fail
+ * for others. */
 static void remember_failure(struct lookup *l, struct now now)
 {
-    if (l->job->culprit.why == WHY_CACHE_FAILURE || (l->depth > 0 && l->job->budget.exhausted))
+    if (l->job->culprit.why == WHY_CACHE_FAILURE ||
+        (l->depth > 0 && (l->starved || l->job->budget.exhausted)))
         return;
     if (now.mono_us >= l->job->budget.deadline_us && l->depth > 0)
         return;
@@ -199,6 +201,7 @@ static void child_done(struct resolver *r, struct lookup *parent, const struct l
                        struct now now)
 {
     parent->child = NULL;
+    parent->starved |= c->starved && c->rcode == RCODE_SERVFAIL;
     if (parent->child_server == NO_SERVER) { /* priming */
         if (c->rcode != RCODE_NOERROR)
             r->prime_again_us = now.mono_us + 60000000;

@@ -147,6 +147,7 @@ struct lookup {
     bool full;         /* no more minimisation for this zone */
     bool primed;       /* has waited for priming */
     bool rejoined;     /* a sub-query shared with another job failed for that job's sake */
+    bool starved;      /* a sub-query it needs was refused for the sake of limits */
     struct name asked;
     uint16_t asked_type;
     struct exchange *exchange;

@@ -620,3 +620,32 @@ TEST(mapped_addresses_are_no_servers)
     CHECK(address_usable(w.r, &a));
     end(&w);
 }
+
+/* Chains of sub-queries grow longer than one job allows where jobs share lookups: all of one that
+ * nobody waits for any more goes. */
+TEST(a_chain_of_lookups_ends_whole)
+{
+    enum { CHAIN = 150 };
+    static struct world w;
+    struct lookup *l[CHAIN];
+    memset(&w, 0, sizeof w);
+    begin(&w, "");
+    for (int i = 0; i < CHAIN; i++) {
+        char name[32];
+        struct job *j = job_new(w.r, w.now, NULL);
+        snprintf(name, sizeof name, "n%d.example.org.", i);
+        l[i] = lookup_get(w.r, j, nm(name).w, RR_A, NULL, w.now);
+        REQUIRE(l[i] != NULL);
+        l[i]->phase = PHASE_CHILD;
+        if (i > 0) {
+            lookup_wait(l[i], &l[i - 1]->wait);
+            l[i - 1]->child = l[i];
+        }
+    }
+    lookup_unwait(w.r, l[0]);
+    CHECK_EQ(w.r->lookup_count, 1);
+    CHECK(list_empty(&l[0]->wait.link));
+    lookup_unlist(w.r, l[0]);
+    lookup_free(w.r, l[0]);
+    end(&w);
+}
