@@ -9,6 +9,7 @@ import os
 import pwd
 import random
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -495,6 +496,9 @@ def part_mistakes():
         ok(s.ask('www.example.org').rcode == 0, 'the first server does not mind')
         rc, err = run_daemon('--listen', f'127.0.0.1@{free_port()}', '--zone', z, '--control', s.sock)
         ok(rc == 1 and 'control socket' in err, 'control socket in use', err)
+    precious = write('precious', 'keep me')
+    rc, err = run_daemon('--listen', f'127.0.0.1@{free_port()}', '--zone', z, '--control', precious)
+    ok(rc == 1 and 'no socket' in err and os.path.exists(precious), 'an ordinary file is not taken for a socket', err)
     rc, err = run_daemon('--listen', '192.0.2.55@5300', '--zone', z, *quiet)
     ok(rc == 1 and 'no such address' in err and 'hint:' in err, 'no such address', err)
     rc, err = run_daemon('--config', path('nosuch.yaml'))
@@ -573,6 +577,11 @@ def part_privileges():
         ok(True, 'user namespace # SKIP not allowed here')
 
 
+def cpu_ticks(pid):
+    fields = open(f'/proc/{pid}/stat').read().rsplit(') ', 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
 def part_control():
     write('example.org.zone', zone())
     with Server({'zones': zones('example.org')}) as s:
@@ -613,6 +622,19 @@ def part_control():
                 pass
             reader.join(20)
             ok(s.ctl('version').returncode == 0, 'thousands of requests at once')
+        used = 1 + max(int(fd) for fd in os.listdir(f'/proc/{s.proc.pid}/fd'))
+        old = resource.prlimit(s.proc.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(s.proc.pid, resource.RLIMIT_NOFILE, (used, old[1]))
+        with socket.socket(socket.AF_UNIX) as c:
+            c.settimeout(5)
+            c.connect(s.sock)
+            c.sendall(b'{"command":"version"}\n')
+            before = cpu_ticks(s.proc.pid)
+            time.sleep(1)
+            spent = cpu_ticks(s.proc.pid) - before
+            resource.prlimit(s.proc.pid, resource.RLIMIT_NOFILE, old)
+            ok(spent < 30 and json.loads(c.makefile('rb').readline())['ok'],
+               'without a free descriptor it waits, and does not spin', spent)
         for junk in (b'\0' * 100 + b'\n', b'x' * 200000, b'{' * 5000 + b'\n', b'"\n'):
             with socket.socket(socket.AF_UNIX) as c:
                 c.settimeout(5)

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 /* A client that neither asks nor reads for so long is dropped. */
-enum { CLIENT_MS = 30000 };
+enum { CLIENT_MS = 30000, AGAIN_MS = 200 };
 
 static void client_close(struct ctl *c)
 {
@@ -164,11 +164,23 @@ static void client_ready(struct loop_watch *w, uint32_t events)
         loop_change(&c->server->loop, w, c->in_n < LIMIT_CONTROL_LINE ? EPOLLIN : 0);
 }
 
+static void accept_again(struct loop_timer *t)
+{
+    struct server *s = CONTAINER_OF(t, struct server, control_again);
+    loop_change(&s->loop, &s->control, EPOLLIN);
+}
+
 static void accept_ready(struct loop_watch *w, uint32_t events)
 {
     struct server *s = CONTAINER_OF(w, struct server, control);
     (void)events;
     int fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+        /* The connection stays where it is: look again later instead of all the time. */
+        loop_change(&s->loop, w, 0);
+        s->control_again.fire = accept_again;
+        loop_timer_set(&s->loop, &s->control_again, s->loop.now.mono_us + AGAIN_MS * 1000ull);
+    }
     if (fd < 0)
         return;
     struct ctl *c = s->ctl_n < LIMIT_CONTROL_CLIENTS ? calloc(1, sizeof *c) : NULL;
@@ -239,9 +251,18 @@ bool control_socket_path(const char *configured, bool writable, char *ret, size_
     return false;
 }
 
-/* A socket that nobody answers on was left behind by a server that was killed. */
+static bool is_socket(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+/* A socket that nobody answers on was left behind by a server that was killed. Connecting to a file
+ * that is no socket is refused as well: that one is somebody's, and stays. */
 static bool is_stale(const struct sockaddr_un *sa)
 {
+    if (!is_socket(sa->sun_path))
+        return false;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return false;
@@ -290,7 +311,9 @@ bool ctl_open(struct server *s, const struct config *conf, struct diag *d)
         int err = errno;
         if (explicit) {
             diag_set(d, SEV_ERROR, "control",
-                     err == EADDRINUSE ? "is another server running with it?" : NULL,
+                     err != EADDRINUSE ? NULL
+                     : is_socket(path) ? "is another server running with it?"
+                                       : "a file that is no socket stands there",
                      "cannot make the control socket %s: %s", path, strerror(err));
             return false;
         }
@@ -315,6 +338,7 @@ void ctl_close_all(struct server *s)
         c->busy = false; /* whoever worked for it has ended */
         client_close(c);
     }
+    loop_timer_stop(&s->loop, &s->control_again);
     if (s->control.fd >= 0) {
         loop_close(&s->loop, &s->control);
         unlink(s->control_path);

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -395,6 +396,16 @@ TEST(upstream_hears_refusals_and_only_the_one_asked)
     for (int i = 0; i < 20 && asked.failed == 1; i++)
         loop_turn(&l, now_read().mono_us + 10000);
     CHECK(asked.failed == 2 && asked.why == ST_EREFUSED);
+    /* Out of descriptors: not the server's fault, nor a lack of IPv6. */
+    struct rlimit old, none;
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &old) == 0);
+    none = (struct rlimit){(rlim_t)dup(other), old.rlim_max};
+    close((int)none.rlim_cur);
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    e.id = 8;
+    upstream_send(&u, &e);
+    CHECK(asked.failed == 3 && asked.why == ST_ELIMIT);
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &old) == 0);
     close(other);
     upstream_free(&u);
     loop_free(&l);

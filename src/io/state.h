@@ -33,6 +33,7 @@ struct server {
     uint64_t sign_revision; /* of the key store, as it was last looked at */
     /* ctl.c */
     struct loop_watch control;
+    struct loop_timer control_again; /* takes connections again */
     char control_path[128];
     struct list ctls;
     unsigned ctl_n;

@@ -208,22 +208,33 @@ static struct exchange *open_exchange(struct upstream *u, const struct effect *e
         udp ? open_random_port(u, e) : socket_outgoing(SOCK_STREAM, e->to.family, &e->from, 0);
     u->count->upstream_sockets++;
     if (x->w.fd < 0 || loop_add(u->loop, &x->w, udp ? EPOLLIN : EPOLLIN | EPOLLOUT) != ST_OK) {
+        int err = errno;
         if (x->w.fd >= 0)
             close(x->w.fd);
         free(x);
+        errno = err;
         return NULL;
     }
     return x;
+}
+
+/* Why there is no exchange: what this host has run out of says nothing about the server. */
+static enum status why_not_open(int err)
+{
+    return err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM || err == ENOSPC
+               ? ST_ELIMIT
+               : ST_EIO;
 }
 
 void upstream_send(struct upstream *u, const struct effect *e)
 {
     union sockaddr_any sa;
     upstream_close(u, e->id);
+    errno = ENOBUFS;
     struct exchange *x = u->exchanges < EXCHANGES_MAX ? open_exchange(u, e) : NULL;
     if (x == NULL) {
         u->count->upstream_errors++;
-        u->failed(u->ctx, e->id, ST_EIO);
+        u->failed(u->ctx, e->id, why_not_open(errno));
         return;
     }
     struct exchange **p = &u->bucket[e->id % EXCHANGE_BUCKETS];
