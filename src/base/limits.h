@@ -130,8 +130,8 @@ enum {
      * often. */
     LIMIT_ONLINE_SIGNATURES = 16384,
     /* NSEC3 iterations of a zone signed elsewhere with which its denials are still served: the most
-     * that RFC 5155 section 10.3 allowed, for keys of 4096 bits. Each costs a hash for each of three
-     * names of an answer (CVE-2023-50868); RFC 9276 wants none. */
+     * that RFC 5155 section 10.3 allowed, for keys of 4096 bits. Each costs a hash for each of
+     * three names of an answer (CVE-2023-50868); RFC 9276 wants none. */
     LIMIT_NSEC3_ITERATIONS_SERVED = 2500,
 
     /* DNSKEY records of a zone that is verified, and signatures of one RRset there (KeyTrap,
@@ -146,8 +146,8 @@ enum {
     LIMIT_KEY_STORE_BYTES = 1 << 30,
 
     /* Validation (KeyTrap, CVE-2023-50387): what is tried of one set. Honest zones have one key for
-     * each tag and at most four signatures of a set, in the middle of a change of algorithm and key.
-     * PowerDNS takes 2 keys of a tag, Unbound 8 signatures. */
+     * each tag and at most four signatures of a set, in the middle of a change of algorithm and
+     * key. PowerDNS takes 2 keys of a tag, Unbound 8 signatures. */
     LIMIT_KEYS_OF_A_TAG = 3,
     LIMIT_SIGNATURES_OF_A_SET = 8,
     LIMIT_DS_TRIED = 8,
