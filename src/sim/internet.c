@@ -44,6 +44,23 @@ static enum status make_faults(struct making *m, struct host *h, const struct to
     return ST_OK;
 }
 
+/* Zones that only this server has like that. */
+static enum status make_own_zones(struct making *m, struct host *h, const struct topo_server *s)
+{
+    for (unsigned i = 0; i < m->made_count; i++) {
+        struct zone *z = NULL;
+        if (!topo_serves(s, m->made[i].name.w))
+            continue;
+        TRY(internet_zone_of_server(m, s, &m->made[i], &z));
+        if (z == NULL)
+            continue;
+        enum status st = host_replace(h, z);
+        zone_drop(z); /* the host has its own reference */
+        TRY(st);
+    }
+    return ST_OK;
+}
+
 static enum status make_host(struct making *m, const struct topo_server *s)
 {
     struct zone *zones[TOPO_SERVER_ZONES];
@@ -64,6 +81,8 @@ static enum status make_host(struct making *m, const struct topo_server *s)
     enum status st = host_open(h, table, m->plan->env);
     if (st == ST_OK)
         st = make_faults(m, h, s);
+    if (st == ST_OK)
+        st = make_own_zones(m, h, s);
     if (st != ST_OK)
         host_close(h);
     else
@@ -121,15 +140,19 @@ enum status internet_open(struct internet *in, const struct internet_plan *plan,
     m.made = calloc(INTERNET_ZONES, sizeof *m.made);
     m.edit = calloc(ZONE_EDITS, sizeof *m.edit);
     m.recipe = calloc(1, sizeof *m.recipe);
+    m.filled = calloc(ZONE_EDITS, sizeof *m.filled);
+    m.sign_edit = calloc(ZONE_EDITS, sizeof *m.sign_edit);
     enum status st = ST_ENOMEM;
     if (in->host != NULL && in->zone != NULL && m.made != NULL && m.edit != NULL &&
-        m.recipe != NULL)
+        m.recipe != NULL && m.filled != NULL && m.sign_edit != NULL)
         st = make_all(&m);
     for (unsigned i = 0; i < m.made_count; i++)
         sim_signing_free(&m.made[i].signing);
     free(m.made);
     free(m.edit);
     free(m.recipe);
+    free(m.filled);
+    free(m.sign_edit);
     if (st != ST_OK)
         internet_close(in);
     return st;

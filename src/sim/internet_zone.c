@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DS_TTL_S = 86400 };
-
 static void tell(struct making *m, struct diag *d, const char *fallback)
 {
     if (d->message[0] == '\0')
@@ -54,6 +52,13 @@ static bool find_target(const struct topology *t, const struct breakage *b, stru
     return true;
 }
 
+/* Which edits are wanted. */
+struct wanted {
+    const uint8_t *zone;
+    bool after, policy;
+    const struct topo_server *server; /* not NULL: those for the zone as this one serves it */
+};
+
 static enum status add_edit(struct making *m, unsigned *n, const struct recipe_edit *re,
                             const struct target *t, const char *server)
 {
@@ -62,16 +67,33 @@ static enum status add_edit(struct making *m, unsigned *n, const struct recipe_e
     memcpy(text, re->text, sizeof text);
     if (!fill_in(text, "{zone}", t->zone_text) || !fill_in(text, "{parent}", t->parent_text) ||
         !fill_in(text, "{name}", t->name_text) || !fill_in(text, "{server}", server) ||
-        *n == ZONE_EDITS || zone_edit_parse(re->add, bytes_str(text), &m->edit[*n], &d) != ST_OK) {
+        *n == ZONE_EDITS) {
         tell(m, &d, "a recipe cannot be applied");
         return ST_ESYNTAX;
     }
-    (*n)++;
+    m->filled[*n].verb = re->verb;
+    memcpy(m->filled[(*n)++].text, text, sizeof text);
     return ST_OK;
 }
 
-/* The edits that a recipe makes in `zone`. */
-static enum status recipe_edits(struct making *m, const uint8_t *zone, const struct breakage *b,
+static bool wants(const struct wanted *w, const struct recipe_edit *re, const struct target *t)
+{
+    return name_equal(w->zone, re->where == RECIPE_PARENT ? t->parent.w : t->zone.w) &&
+           re->after == w->after && (re->verb == RECIPE_POLICY) == w->policy &&
+           (re->where == RECIPE_SERVER) == (w->server != NULL);
+}
+
+/* The first server of the topology that has a zone. */
+static const struct topo_server *first_server(const struct topology *t, const uint8_t *zone)
+{
+    for (unsigned i = 0; i < t->server_count; i++)
+        if (topo_serves(&t->server[i], zone))
+            return &t->server[i];
+    return NULL;
+}
+
+/* The edits that a recipe makes in a zone. */
+static enum status recipe_edits(struct making *m, const struct wanted *w, const struct breakage *b,
                                 unsigned *n)
 {
     const struct topology *topo = m->plan->topology;
@@ -80,7 +102,7 @@ static enum status recipe_edits(struct making *m, const uint8_t *zone, const str
         return ST_OK;
     for (unsigned i = 0; i < m->recipe->edit_count; i++) {
         const struct recipe_edit *re = &m->recipe->edit[i];
-        if (!name_equal(zone, re->parent ? t.parent.w : t.zone.w))
+        if (!wants(w, re, &t) || (w->server != NULL && first_server(topo, t.zone.w) != w->server))
             continue;
         if (strstr(re->text, "{server}") == NULL) {
             TRY(add_edit(m, n, re, &t, ""));
@@ -95,7 +117,8 @@ static enum status recipe_edits(struct making *m, const uint8_t *zone, const str
     return ST_OK;
 }
 
-static enum status zone_edits(struct making *m, const uint8_t *zone, unsigned *ret_n)
+/* All edits wanted, filled in. */
+static enum status find_edits(struct making *m, const struct wanted *w, unsigned *ret_n)
 {
     *ret_n = 0;
     for (unsigned i = 0; i < m->plan->broken_count; i++) {
@@ -108,7 +131,50 @@ static enum status zone_edits(struct making *m, const uint8_t *zone, unsigned *r
             tell(m, &d, "a recipe cannot be read");
             return ST_ESYNTAX;
         }
-        TRY(recipe_edits(m, zone, b, ret_n));
+        TRY(recipe_edits(m, w, b, ret_n));
+    }
+    return ST_OK;
+}
+
+static const struct zone *zone_now(void *ctx, const uint8_t *origin)
+{
+    return internet_zone(ctx, origin);
+}
+
+/* Makes the edits wanted in a zone; *ret stays NULL if there are none. */
+static enum status make_edits(struct making *m, const struct wanted *w,
+                              const struct sim_signing *signing, const struct zone *z,
+                              struct zone **ret)
+{
+    struct sign_edit_context cx = {
+        .signing = signing, .now_s = m->plan->now_s, .zone = zone_now, .ctx = m->in};
+    struct diag d = {0};
+    unsigned n;
+    *ret = NULL;
+    TRY(find_edits(m, w, &n));
+    enum status st = ST_OK;
+    for (unsigned i = 0; st == ST_OK && i < n; i++)
+        st = sign_edit_parse(m->filled[i].verb, bytes_str(m->filled[i].text), &m->sign_edit[i], &d);
+    if (st == ST_OK && n > 0)
+        st = zone_sign_edited(z, m->sign_edit, n, &cx, ret, &d);
+    if (st != ST_OK)
+        tell(m, &d, status_text(st));
+    return st;
+}
+
+/* What recipes say of how a zone is to be signed. */
+static enum status apply_policy(struct making *m, struct made_zone *made)
+{
+    struct wanted w = {.zone = made->name.w, .policy = true};
+    unsigned n;
+    TRY(find_edits(m, &w, &n));
+    for (unsigned i = 0; i < n; i++) {
+        struct diag d = {0};
+        enum status st = sign_policy_set(&made->signing, bytes_str(m->filled[i].text), &d);
+        if (st != ST_OK) {
+            tell(m, &d, status_text(st));
+            return st;
+        }
     }
     return ST_OK;
 }
@@ -172,6 +238,7 @@ static enum status child_edits(struct making *m, const struct made_zone *z, unsi
 
 static enum status edit_zone(struct making *m, const struct made_zone *made, struct zone **z)
 {
+    struct wanted w = {.zone = made->name.w};
     const struct topology *loopback = m->plan->form == FORM_LOOPBACK ? m->plan->topology : NULL;
     struct zone *new = NULL;
     struct diag d = {0};
@@ -179,10 +246,23 @@ static enum status edit_zone(struct making *m, const struct made_zone *made, str
     TRY(child_edits(m, made, &n));
     if (n > 0)
         TRY(step(m, zone_edited(*z, NULL, m->edit, n, &new, &d), z, &new, &d));
-    TRY(zone_edits(m, made->name.w, &n));
-    if (loopback != NULL || n > 0)
-        TRY(step(m, zone_edited(*z, loopback, m->edit, n, &new, &d), z, &new, &d));
+    TRY(make_edits(m, &w, &made->signing, *z, &new));
+    if (new != NULL)
+        TRY(step(m, ST_OK, z, &new, &d));
+    if (loopback != NULL)
+        TRY(step(m, zone_edited(*z, loopback, NULL, 0, &new, &d), z, &new, &d));
     return ST_OK;
+}
+
+static enum status sign_zone(struct making *m, const struct made_zone *made, struct zone **z)
+{
+    struct wanted w = {.zone = made->name.w, .after = true};
+    struct zone *new = NULL;
+    struct diag d = {0};
+    if (made->signing.keys > 0)
+        TRY(step(m, sim_signing_apply(&made->signing, *z, m->plan->now_s, &new, &d), z, &new, &d));
+    TRY(make_edits(m, &w, &made->signing, *z, &new));
+    return new != NULL ? step(m, ST_OK, z, &new, &d) : ST_OK;
 }
 
 static enum status open_signing(struct making *m, struct made_zone *made)
@@ -190,6 +270,7 @@ static enum status open_signing(struct making *m, struct made_zone *made)
     struct sim_signing_source src = {m->plan->files, m->plan->dir, m->plan->repeatable};
     struct diag d = {0};
     made->signing.how = topology_signing(m->plan->topology, made->name.w);
+    TRY(apply_policy(m, made));
     if (m->plan->now_s == 0)
         made->signing.how.dnssec = TOPO_UNSIGNED;
     enum status st = sim_signing_open(&made->signing, &src, made->name.w, &d);
@@ -201,16 +282,14 @@ static enum status open_signing(struct making *m, struct made_zone *made)
 enum status internet_make_zone(struct making *m, struct made_zone *made)
 {
     char path[4096];
-    struct zone *z = NULL, *signed_zone = NULL;
-    struct diag d = {0};
+    struct zone *z = NULL;
     struct zone_load_options opt = {.origin = made->name.w};
     TRY(open_signing(m, made));
     zone_path(m->plan->dir, made->name.w, path, sizeof path);
     TRY(zone_load(m->plan->files, path, &opt, m->sink, &z));
     enum status st = edit_zone(m, made, &z);
-    if (st == ST_OK && made->signing.keys > 0)
-        st = step(m, sim_signing_apply(&made->signing, z, m->plan->now_s, &signed_zone, &d), &z,
-                  &signed_zone, &d);
+    if (st == ST_OK)
+        st = sign_zone(m, made, &z);
     if (st != ST_OK) {
         zone_drop(z);
         return st;
@@ -218,4 +297,11 @@ enum status internet_make_zone(struct making *m, struct made_zone *made)
     made->zone = z;
     m->in->zone[m->in->zone_count++] = z;
     return ST_OK;
+}
+
+enum status internet_zone_of_server(struct making *m, const struct topo_server *s,
+                                    const struct made_zone *made, struct zone **ret)
+{
+    struct wanted w = {.zone = made->name.w, .after = true, .server = s};
+    return make_edits(m, &w, &made->signing, made->zone, ret);
 }

@@ -13,7 +13,7 @@
 #include "sim/topology.h"
 #include "zone/load.h"
 
-enum { SIGNING_KEYS = 2, SIGNING_VALIDITY_S = 30 * 86400 };
+enum { SIGNING_KEYS = 2, SIGNING_VALIDITY_S = 30 * 86400, DS_TTL_S = 86400 };
 
 /* Where keys come from. */
 struct sim_signing_source {
