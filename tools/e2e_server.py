@@ -508,6 +508,21 @@ def part_mistakes():
     bad = write('bad.zone', zone(1, 'x A 1.2.3\n'))
     rc, err = run_daemon('--listen', f'127.0.0.1@{free_port()}', '--zone', 'x.test=' + bad, *quiet)
     ok(rc == 1 and 'bad.zone:6:' in err, 'a bad zone stops the start, with file and line', err)
+    for where in ('>/dev/full', '>&-'):
+        r = subprocess.run(['sh', '-c', f'"$0" zone fmt "$1" {where}', BANYAN, path('example.org.zone')],
+                           capture_output=True, text=True)
+        ok(r.returncode == 1 and 'could not be written' in r.stderr, f'output that cannot be written: {where}', r)
+    p = subprocess.Popen(['sh', '-c', 'exec "$0" --listen 127.0.0.1@$1 --control "" <&- >&- 2>&-', BANYAND,
+                          str(port := free_port())])
+    for _ in range(100):
+        a = udp(('127.0.0.1', port), query('www.example.org'), 0.1)
+        if a:
+            break
+        time.sleep(0.1)
+    where = [os.readlink(f'/proc/{p.pid}/fd/{fd}') for fd in range(3)]
+    ok(a and where == ['/dev/null'] * 3, 'no file or socket in the place of closed standard streams', where)
+    p.terminate()
+    p.wait(10)
     rc, err = run_daemon('--liste', '1')
     ok(rc == 2 or rc == 1, 'an unknown option', err)
     rc, err = run_daemon('--set', 'server.wrokers=1')

@@ -1,4 +1,5 @@
 /* banyand: the server. Wiring only: command line to configuration, then server_run(). */
+#include "io/files.h"
 #include "io/server.h"
 
 #include <getopt.h>
@@ -186,6 +187,7 @@ static bool take(struct command_line *cl, int opt, char *arg)
 int main(int argc, char **argv)
 {
     static struct command_line cl;
+    files_hold_standard();
     for (int opt; (opt = getopt_long(argc, argv, "c:l:z:rw:s:", options, NULL)) != -1;) {
         if (opt == OPT_VERSION) {
             printf("banyand %s\n", BANYAN_VERSION);

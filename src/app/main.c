@@ -1,6 +1,9 @@
 /* banyan: the person's tool. A table of subcommands, nothing more. */
 #include "app/man.h"
 #include "base/diag.h"
+#include "io/files.h"
+
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,7 +70,7 @@ static int man(const char *word)
     return unknown(word);
 }
 
-int main(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
     if (argc < 2) {
         usage(stderr);
@@ -92,4 +95,21 @@ int main(int argc, char **argv)
         return help ? commands[i].run(2, asked) : commands[i].run(argc - 1, argv + 1);
     }
     return unknown(help ? argv[2] : word);
+}
+
+/* A full disk must not pass for success. */
+static int finish(int status)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    fprintf(stderr, "banyan: the output could not be written%s%s\n", errno != 0 ? ": " : "",
+            errno != 0 ? strerror(errno) : "");
+    return status != 0 ? status : 1;
+}
+
+int main(int argc, char **argv)
+{
+    files_hold_standard();
+    return finish(dispatch(argc, argv));
 }

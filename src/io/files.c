@@ -192,3 +192,11 @@ enum status file_replace(const char *path, struct bytes b, struct diag *d)
     file_out_abort(f);
     return st;
 }
+
+void files_hold_standard(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+            return;
+}

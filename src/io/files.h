@@ -26,4 +26,9 @@ enum status file_out_write(struct file_out *f, struct bytes b, struct diag *d) M
 enum status file_out_commit(struct file_out *f, struct diag *d) MUST_USE;
 void file_out_abort(struct file_out *f);
 
+/* Opens what is closed of the descriptors 0 to 2, so that no file or socket takes their place and
+ * gets what is meant for people: first thing in main(). Reading and writing them goes on to fail.
+ */
+void files_hold_standard(void);
+
 #endif
