@@ -89,6 +89,7 @@ def main_form(env):
     for name in ('www.gone.net', 'www.alllame.org', 'www.cyclic.org', 'loop.chain.org', 'www.refused.net'):
         ok(rcode(ask(s, name)) == 'SERVFAIL', f'{name} is SERVFAIL')
     ok(rcode(ask(s, 'nowhere.example.org')) == 'NXDOMAIN', 'a name that does not exist')
+    signing(env, s)
     breaking(env, s)
     dying(env, s)
 
@@ -125,8 +126,36 @@ def breaking(env, s):
     ok(r.returncode != 0 and 'did you mean "lame"' in r.stderr, 'a misspelt fault gets a suggestion', r.stderr)
     r = banyan('lab', 'break', 'lame', 'nowhere.invalid', env=env)
     ok(r.returncode != 0 and status(env)[0]['faults'] == [], 'an unknown target changes nothing', r.stderr)
+    r = banyan('lab', 'break', 'ksk-mising', env=env)
+    ok(r.returncode != 0 and 'did you mean "ksk-missing"' in r.stderr, 'a misspelt recipe gets a suggestion', r.stderr)
+    r = banyan('lab', 'break', 'sig-expired', 'www.example.net', env=env)
+    ok(r.returncode != 0 and 'is the zone signed' in r.stderr and status(env)[0]['faults'] == [],
+       'a fault of signatures in an unsigned zone changes nothing', r.stderr)
+    r = banyan('lab', 'break', 'sig-expired', env=env)
+    ok(r.returncode == 0 and 'www.example.org A bogus, extended error 7' in r.stdout,
+       'a recipe without a target: what to ask, and what should be found', r.stdout + r.stderr)
+    banyan('lab', 'fix', env=env)
     r = banyan('lab', 'break', '--list')
     ok('no-glue' in r.stdout and 'truncate' in r.stdout, 'break --list')
+
+
+def signing(env, s):
+    run = env['BANYAN_LAB_RUN']
+    r = banyan('lab', 'anchor', env=env)
+    lines = r.stdout.splitlines()
+    ok(len(lines) == 2 and ' DS ' in lines[0] and ' DNSKEY 257 3 ' in lines[1], 'lab anchor', r.stdout + r.stderr)
+    for form, name in (('--ds', 'anchor.ds'), ('--dnskey', 'anchor.key')):
+        with open(os.path.join(run, name)) as f:
+            ok(f.read().endswith(banyan('lab', 'anchor', form, env=env).stdout), f'{name} of the run directory')
+    r = banyan('lab', 'anchor', '--unbound', '--bind', env=env)
+    ok('trust-anchor: ". ' in r.stdout and '. static-key 257 3 ' in r.stdout, 'the anchor for Unbound and BIND', r.stdout)
+    out = subprocess.run(['dig', '+norec', '+dnssec', '@127.53.1.1', '-p', str(s['servers_port']), '.', 'DNSKEY'],
+                         capture_output=True, text=True, timeout=30).stdout.replace(' ', '')
+    ok(lines[1].split()[-1] in out, 'the anchor is the key of the root that is served', out)
+    zones = {z['name']: z for z in json.loads(banyan('lab', 'list', '--json', env=env).stdout)['zones']}
+    got = [zones[z]['state'] for z in ('.', 'example.org.', 'example.net.', 'c.b.a.deep.org.')]
+    ok(got == ['secure', 'secure', 'insecure', 'island'], 'list tells how zones are signed', got)
+    ok('nsec3-opt-out' in banyan('lab', 'list', env=env).stdout, 'and so it does for people')
 
 
 def dying(env, s):

@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { APPLY_MS = 5000, FAULTS_BYTES = 65536 };
+enum { APPLY_MS = 5000, FAULTS_BYTES = 65536, RECIPES_HINTED = 1000 };
 
 static const char usage[] =
     "usage: banyan lab COMMAND [OPTIONS]\n"
@@ -29,7 +29,7 @@ static const char usage[] =
     "  list                   its servers and zones\n"
     "  anchor                 the trust anchor of its root: DS and DNSKEY; or --ds, --dnskey, and\n"
     "                         --unbound, --bind: as their configuration wants it\n"
-    "  break FAULT TARGET     break something; TARGET is a server or a name in a zone\n"
+    "  break FAULT [TARGET]   break something; TARGET is a server or a name in a zone\n"
     "  break --list           the faults there are\n"
     "  fix [TARGET]           mend what was broken at TARGET, or everything\n"
     "  shell [COMMAND...]     a shell (or command) inside, for a lab started with --namespace\n"
@@ -125,35 +125,117 @@ static enum status apply(const struct lab_state *s, const struct breakage *b, un
     return ST_ETIMEOUT;
 }
 
-static int list_faults(const struct lab_options *opt)
+/* The recipes there are, in order: those that say what a validator should make of them, or the
+ * others. */
+static void list_recipes(const char *data, bool dnssec, struct recipe *r)
 {
-    char data[LAB_PATH], dir[LAB_PATH];
+    char dir[LAB_PATH];
     struct diag d = {0};
-    struct recipe *r = malloc(sizeof *r);
-    printf("Faults of servers (TARGET: a server, or a zone on all its servers):\n");
-    for (unsigned i = 0; i < FAULT_COUNT; i++)
-        printf("  %-16s %s\n", fault_word((enum fault)i), fault_help((enum fault)i));
-    printf("\nFaults of zone data (TARGET: a zone, or a name in it):\n");
     struct dirent **v = NULL;
-    int n = 0;
-    if (r != NULL && lab_data_dir(opt->data, data, &d)) {
-        lab_path(dir, data, "faults");
-        n = scandir(dir, &v, NULL, alphasort);
-    }
+    lab_path(dir, data, "faults");
+    int n = scandir(dir, &v, NULL, alphasort);
     for (int i = 0; i < n; i++) {
         char word[256];
         snprintf(word, sizeof word, "%s", v[i]->d_name);
         size_t len = strlen(word);
-        if (len > 6 && strcmp(word + len - 6, ".fault") == 0) {
-            word[len - 6] = '\0';
-            if (recipe_load(&file_source_os, data, word, r, &d) == ST_OK)
-                printf("  %-16s %s\n", word, r->help);
-        }
         free(v[i]);
+        if (len <= 6 || strcmp(word + len - 6, ".fault") != 0)
+            continue;
+        word[len - 6] = '\0';
+        if (recipe_load(&file_source_os, data, word, r, &d) != ST_OK ||
+            dnssec != (r->verdict != VERDICT_NONE))
+            continue;
+        printf("  %-21s ", word);
+        if (dnssec && r->ede != RECIPE_NO_EDE)
+            printf("%-8s %3u  ", recipe_verdict_word(r->verdict), r->ede);
+        else if (dnssec)
+            printf("%-8s      ", recipe_verdict_word(r->verdict));
+        printf("%s\n", r->help);
     }
     free(v);
+}
+
+static int list_faults(const struct lab_options *opt)
+{
+    char data[LAB_PATH];
+    struct diag d = {0};
+    struct recipe *r = malloc(sizeof *r);
+    printf("Faults of servers (TARGET: a server, or a zone on all its servers):\n");
+    for (unsigned i = 0; i < FAULT_COUNT; i++)
+        printf("  %-21s %s\n", fault_word((enum fault)i), fault_help((enum fault)i));
+    if (r != NULL && lab_data_dir(opt->data, data, &d)) {
+        printf("\nFaults of zone data (TARGET: a zone, or a name in it):\n");
+        list_recipes(data, false, r);
+        printf(
+            "\nFaults of signed zones, with the verdict and the extended error (RFC 8914) that a\n"
+            "validator should come to (TARGET: likewise; without one, that of the recipe):\n");
+        list_recipes(data, true, r);
+    }
     free(r);
     return 0;
+}
+
+/* A recipe called nearly so, as a hint. */
+static void hint_recipe(const char *data, const char *word, struct diag *d)
+{
+    char dir[LAB_PATH];
+    const char *words[RECIPES_HINTED];
+    struct dirent **v = NULL;
+    size_t count = 0;
+    lab_path(dir, data, "faults");
+    int n = scandir(dir, &v, NULL, alphasort);
+    for (int i = 0; i < n; i++) {
+        char *end = strstr(v[i]->d_name, ".fault");
+        if (end == NULL || count == RECIPES_HINTED)
+            continue;
+        *end = '\0';
+        words[count++] = v[i]->d_name;
+    }
+    const char *near = nearest_word(word, words, count);
+    if (near != NULL)
+        snprintf(d->hint, sizeof d->hint, "did you mean \"%s\"?", near);
+    for (int i = 0; i < n; i++)
+        free(v[i]);
+    free(v);
+}
+
+/* What `break WORD` alone means: the target that the recipe is to be tried with. */
+static bool usual_target(const struct lab_options *opt, const char *word, char ret[300])
+{
+    enum fault f;
+    char data[LAB_PATH];
+    struct diag d = {0};
+    struct lab_state s;
+    struct recipe *r = calloc(1, sizeof *r);
+    const char *given = opt->data == NULL && lab_state_read(opt->dir, &s) ? s.data : opt->data;
+    ret[0] = '\0';
+    if (r != NULL && lab_data_dir(given, data, &d) && !fault_parse(bytes_str(word), &f)) {
+        enum status st = recipe_load(&file_source_os, data, word, r, &d);
+        if (st == ST_OK)
+            snprintf(ret, 300, "%s", r->target);
+        else
+            snprintf(ret, 300, "."); /* what is wrong with the word is told in a moment */
+    }
+    free(r);
+    return ret[0] != '\0';
+}
+
+/* What to ask now, and what a validator should say. */
+static void print_broken(const char *data, const char *word, const char *target)
+{
+    struct recipe *r = calloc(1, sizeof *r);
+    struct diag d = {0};
+    printf("Broken: %s %s\n", word, target);
+    if (r != NULL && recipe_load(&file_source_os, data, word, r, &d) == ST_OK &&
+        r->verdict != VERDICT_NONE) {
+        printf("A validator should find %s %s %s", r->qname, r->qtype,
+               recipe_verdict_word(r->verdict));
+        if (r->ede != RECIPE_NO_EDE)
+            printf(", extended error %u", r->ede);
+        printf("%s\n", strcmp(r->target, target) == 0 ? "" : " (when the target is its usual one)");
+    }
+    printf("Mend it with: banyan lab fix %s\n", target);
+    free(r);
 }
 
 int lab_break(const struct lab_options *opt, char **argv)
@@ -162,8 +244,11 @@ int lab_break(const struct lab_options *opt, char **argv)
     struct diag d = {0};
     struct diag_sink sink = lab_sink();
     struct topology t;
+    char usual[300];
     if (opt->list)
         return list_faults(opt);
+    if (argv[0] != NULL && argv[1] == NULL && usual_target(opt, argv[0], usual))
+        argv[1] = usual;
     if (argv[0] == NULL || argv[1] == NULL) {
         complain("usage", "`banyan lab break --list` shows the faults", "break what, and whom? ",
                  "");
@@ -180,12 +265,16 @@ int lab_break(const struct lab_options *opt, char **argv)
         diag_set(&d, SEV_ERROR, "bad-name", NULL, "\"%s\" is not a domain name", argv[1]);
     if (st == ST_OK)
         st = breakage_check(&plan, &new, &d);
+    if (st == ST_ENOTFOUND && strcmp(d.code, "unknown-fault") == 0 &&
+        fault_nearest(argv[0]) == NULL)
+        hint_recipe(s.data, argv[0], &d);
     if (st == ST_OK) {
         bool there = false;
         for (unsigned i = 0; i < n; i++)
             there |= strcmp(b[i].word, new.word) == 0 && name_equal(b[i].target.w, new.target.w);
         if (!there)
             b[n] = new;
+        d = (struct diag){0};
         st = apply(&s, b, n + !there, &d);
         if (st != ST_OK) {
             struct diag ignored;
@@ -199,7 +288,7 @@ int lab_break(const struct lab_options *opt, char **argv)
         diag_emit(&sink, &d);
     } else {
         (void)flush_resolver(&s);
-        printf("Broken: %s %s\nMend it with: banyan lab fix %s\n", argv[0], argv[1], argv[1]);
+        print_broken(s.data, argv[0], argv[1]);
     }
     free(b);
     topology_free(&t);

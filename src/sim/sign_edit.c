@@ -299,7 +299,7 @@ static enum status change(struct work *w)
         TRY(change_record(w, f, rec));
         n++;
     }
-    return n > 0 ? ST_OK : fail(w, "there is no such record to change");
+    return n > 0 ? ST_OK : fail(w, "there is no such record to change (is the zone signed?)");
 }
 
 /* --- sign, ds --- */
@@ -345,7 +345,7 @@ static enum status sign(struct work *w)
         TRY(sign_one(w, rec));
         n++;
     }
-    return n > 0 ? ST_OK : fail(w, "there is no signature to make anew");
+    return n > 0 ? ST_OK : fail(w, "there is no signature to make anew (is the zone signed?)");
 }
 
 static enum status put_ds(struct work *w, struct bytes dnskey, uint8_t digest)
