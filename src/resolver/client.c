@@ -187,13 +187,22 @@ static enum stage_result overload(struct query *q, const char *why)
     return STAGE_DONE;
 }
 
+/* An equal question of a client in flight, or NULL. A sub-query is not joined: it has what is left
+ * of somebody else's budget, who may have spent it for just that. A second lookup of the question
+ * is the most that comes of it: clients after this one join that. */
+static struct lookup *joinable(struct resolver *r, const uint8_t *name, uint16_t type)
+{
+    struct lookup *l = lookup_find(r, NULL, name, type);
+    return l != NULL && l->depth == 0 ? l : NULL;
+}
+
 /* Joins the question to one in flight, or starts a lookup. */
 static enum stage_result begin_waiting(struct query *q)
 {
     struct resolver *r = resolver_of(q);
     const uint8_t *name = q->in.q.name.w;
     uint16_t type = looked_up_type(q);
-    struct lookup *l = lookup_find(r, NULL, name, type);
+    struct lookup *l = joinable(r, name, type);
     if (q->rq->wire.n > LIMIT_WAITING_QUERY)
         return overload(q, "the query is too long to be kept");
     if (!may_wait(r, q->rq) || (l != NULL && l->waiter_count >= LIMIT_WAITERS))
@@ -354,7 +363,7 @@ enum status resolver_resolve(struct resolver *r, const struct resolve_task *task
     if (c != NULL && j != NULL) {
         uint16_t type = looked_up_type(&r->query);
         if (!j->alone)
-            l = lookup_find(r, NULL, task->name, type);
+            l = joinable(r, task->name, type);
         if (l == NULL && (l = lookup_get(r, j, task->name, type, NULL, now)) != NULL)
             j = NULL; /* the lookup has it now */
     }

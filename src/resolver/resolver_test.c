@@ -53,6 +53,7 @@ struct world {
     uint8_t in[65536], out[65536], reply[65536];
     size_t out_n;
     bool answered;
+    const char *until; /* pump() returns when this name's addresses are looked up; NULL: at rest */
 };
 
 static void seeded(void *ctx, void *buf, size_t n)
@@ -174,6 +175,8 @@ static void pump(struct world *w)
             w->now.mono_us += 10000;
             if (n > 0)
                 resolver_reply(w->r, e.id, &to, bytes_of(w->reply, n), w->now);
+            if (w->until != NULL && lookup_find(w->r, NULL, nm(w->until).w, RR_A) != NULL)
+                return;
         }
         if (any)
             continue;
@@ -647,5 +650,34 @@ TEST(a_chain_of_lookups_ends_whole)
     CHECK(list_empty(&l[0]->wait.link));
     lookup_unlist(w.r, l[0]);
     lookup_free(w.r, l[0]);
+    end(&w);
+}
+
+/* A question that hangs deep below somebody else's has what is left of that one's budget: a client
+ * who asks it gets a lookup of his own. */
+TEST(clients_do_not_join_sub_queries)
+{
+    static struct world w;
+    char got[512];
+    struct text t = text_of(got, sizeof got);
+    int ede;
+    memset(&w, 0, sizeof w);
+    begin(&w, "2 *.evil.org * -; u evil.org. 3600 NS www.example.org.\n"
+              "3 www.example.org AAAA aa; n www.example.org. 300 AAAA 2001:db8::80\n");
+    CHECK_EQ(submit(&w, "a.evil.org.", 1), OUTCOME_LATER);
+    w.until = "www.example.org.";
+    pump(&w);
+    struct lookup *l = lookup_find(w.r, NULL, nm(w.until).w, RR_A);
+    REQUIRE(l != NULL && l->depth == 1);
+    while (budget_take(&l->job->budget, BUDGET_PACKETS, 1))
+        ;
+    w.until = NULL;
+    CHECK_EQ(submit(&w, "www.example.org.", 2), OUTCOME_LATER);
+    CHECK_EQ(submit(&w, "www.example.org.", 3), OUTCOME_LATER);
+    CHECK_EQ(resolver_counters(w.r)->coalesced, 1);
+    pump(&w);
+    CHECK_EQ(get_be16(w.out + 2) & 15, RCODE_NOERROR);
+    render(&w, &t, &ede);
+    CHECK_STR(got, "NOERROR; www.example.org. 300 A 192.0.2.80");
     end(&w);
 }
