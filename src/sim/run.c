@@ -32,6 +32,7 @@ struct run {
     const struct run_options *opt;
     struct run_result *ret;
     struct world *world;
+    const struct topology *topology; /* the one of the options, or the world's */
     struct internet internet;
     struct oracle *oracle;
     struct sim *sim;
@@ -267,7 +268,7 @@ static void put_question(struct run *u, unsigned i)
 static enum status sign_again(struct run *u, struct zone **z, struct diag *d)
 {
     struct sim_signing_source src = {u->opt->files, u->opt->dir, true};
-    struct sim_signing s = {.how = topology_signing(u->opt->topology, zone_origin(*z))};
+    struct sim_signing s = {.how = topology_signing(u->topology, zone_origin(*z))};
     struct zone *new = NULL;
     enum status st = sim_signing_open(&s, &src, zone_origin(*z), d);
     if (st == ST_OK)
@@ -419,6 +420,24 @@ static void host_random(void *ctx, void *buf, size_t n)
         ((uint8_t *)buf)[i] = (uint8_t)prng_next(&u->host_random);
 }
 
+/* Every zone of a made-up Internet gets a way of signing; one in six is not signed. */
+static void sign_world(struct run *u)
+{
+    static const enum topo_dnssec ways[] = {TOPO_NSEC,  TOPO_NSEC,    TOPO_NSEC,
+                                            TOPO_NSEC3, TOPO_OPT_OUT, TOPO_UNSIGNED};
+    struct topology *t = &u->world->topology;
+    struct prng r = {hash_mix(u->opt->seed ^ 0x7369676e)};
+    for (unsigned i = 0; i < t->server_count; i++) {
+        for (unsigned k = 0; k < t->server[i].zone_count && t->zone_count < TOPO_ZONES; k++) {
+            struct topo_zone *z = &t->zone[t->zone_count];
+            z->signing = (struct topo_signing){ways[prng_below(&r, ARRAY_LEN(ways))], SEC_ED25519,
+                                               prng_below(&r, 4) == 0};
+            name_copy(z->name.w, t->server[i].zones[k]->w);
+            t->zone_count++; /* a zone that stands here twice is signed as the first one says */
+        }
+    }
+}
+
 static enum status make_internet(struct run *u, struct diag_sink *sink)
 {
     u->host_env = (struct env){.ctx = u, .random = host_random};
@@ -441,10 +460,13 @@ static enum status make_internet(struct run *u, struct diag_sink *sink)
             u->world = NULL;
             return st;
         }
+        if (u->opt->dnssec)
+            sign_world(u);
         plan.topology = &u->world->topology;
         plan.files = &u->world->files;
         plan.dir = "";
     }
+    u->topology = plan.topology;
     collect_hints(u, plan.topology);
     TRY(internet_open(&u->internet, &plan, sink));
     u->oracle = oracle_new(&u->internet);

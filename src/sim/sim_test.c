@@ -495,6 +495,22 @@ TEST(seeds)
     }
 }
 
+TEST(seeds_of_signed_worlds)
+{
+    struct diag_sink sink = {.emit = print_diag};
+    struct run_result a, b;
+    struct run_options opt = {.seed = 5, .faults = true, .dnssec = true, .queries = 40};
+    for (; opt.seed <= 12; opt.seed++) {
+        bool ok = run_seed(&opt, &sink, &a) == ST_OK && a.violations == 0 && a.answered == 40;
+        report(&a);
+        test_point(ok, "signed, seed %llu: %u answers", (unsigned long long)opt.seed, a.answered);
+    }
+    opt.seed = 5;
+    CHECK_EQ(run_seed(&opt, &sink, &a), ST_OK);
+    CHECK_EQ(run_seed(&opt, &sink, &b), ST_OK);
+    CHECK(a.hash == b.hash);
+}
+
 TEST(lab_in_the_simulator)
 {
     struct diag_sink sink = {.emit = print_diag};
