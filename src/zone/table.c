@@ -12,6 +12,7 @@ struct zone_table {
     uint32_t mask;
     struct hash_key key;
     uint64_t depth[2]; /* bit n: some zone has n labels */
+    unsigned deepest;  /* the most labels that a zone has */
     struct zone_slot {
         uint32_t hash; /* upper half of the name's hash */
         uint32_t zone; /* 1 + index */
@@ -58,6 +59,7 @@ static enum status slots_fill(struct zone_table *t)
             at = (at + 1) & t->mask;
         t->slot[at] = (struct zone_slot){(uint32_t)(h >> 32), (uint32_t)i + 1};
         t->depth[z->origin_labels / 64] |= 1ull << z->origin_labels % 64;
+        t->deepest = MAX(t->deepest, (unsigned)z->origin_labels);
         if (i > 0 && name_equal(z->origin, t->zone[i - 1]->origin))
             return ST_EEXIST;
     }
@@ -127,7 +129,7 @@ const struct zone *zone_table_find(const struct zone_table *t, const uint8_t *qn
                 best = z;
             }
         }
-        if (n == labels)
+        if (n == labels || n == t->deepest)
             break;
     }
     bool at_apex = best != NULL && best->origin_labels == labels;
