@@ -132,6 +132,19 @@ static void put_troubles(const struct trace *t, struct text *out)
     text_char(out, '.');
 }
 
+/* Did all root servers fail? Whatever one of them did, it is not the one to blame: all of them do
+ * not fail at once, but a network that closes port 53 or answers in their place makes it look so.
+ */
+static bool roots_failed(const struct trace *t)
+{
+    const struct trace_event *e;
+    for (uint32_t i = 0; (e = trace_next(t, &i)) != NULL;)
+        if (e->reason == WHY_SERVERS_FAILED && e->depth == 0 &&
+            trace_detail_of(t, e)->zone != NULL && *trace_detail_of(t, e)->zone == 0)
+            return true;
+    return false;
+}
+
 static void explain_failure(const struct trace *t, const struct summary *s, struct text *out)
 {
     char rcode[24];
@@ -143,6 +156,15 @@ static void explain_failure(const struct trace *t, const struct summary *s, stru
         return;
     }
     text_str(out, " The reason: ");
+    if (roots_failed(t)) {
+        text_str(out, "no root server gave a usable answer; the last thing seen: ");
+        trace_sentence(t, e, out);
+        text_str(out, ". This is for whoever runs the network of this resolver to mend. UDP and "
+                      "TCP port 53 must be open outwards, and nothing may answer in the place of "
+                      "the servers asked; if root hints are configured, check them: `banyan query "
+                      "@198.41.0.4 . NS` shows who answers.");
+        return;
+    }
     trace_sentence(t, e, out);
     text_char(out, '.');
     if (blame[e->reason].whose != NULL) {

@@ -73,6 +73,28 @@ TEST(explain_names_the_party_at_fault)
     trace_free(&t);
 }
 
+/* Port 53 closed or intercepted: no operator of a root server can help. */
+TEST(explain_does_not_blame_the_root)
+{
+    struct trace t;
+    struct name www, org;
+    REQUIRE(name_from("www.example.org", &www) == ST_OK && name_from("org", &org) == ST_OK);
+    sample(&t, true, &www, &org);
+    struct netaddr a = netaddr_v4((const uint8_t[]){198, 41, 0, 4}, 53);
+    trace_add(&t, at(20000), WHY_TIMEOUT, 0, 0,
+              &(struct trace_detail){.zone = name_root, .address = a});
+    trace_add(&t, at(21000), WHY_SERVERS_FAILED, 0, 0, &(struct trace_detail){.zone = name_root});
+    t.rcode = RCODE_SERVFAIL;
+    struct text out = text_heap(100000);
+    trace_explain(&t, &out);
+    CHECK(strstr(text_cstr(&out), "no root server gave a usable answer") != NULL);
+    CHECK(strstr(text_cstr(&out), "198.41.0.4") != NULL);
+    CHECK(strstr(text_cstr(&out), "This is for whoever runs the network") != NULL);
+    CHECK(strstr(text_cstr(&out), "for the operator") == NULL);
+    text_free(&out);
+    trace_free(&t);
+}
+
 TEST(unarmed_trace_keeps_the_last_events)
 {
     struct trace t;
