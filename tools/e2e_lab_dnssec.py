@@ -1,18 +1,21 @@
 #!/usr/bin/python3
-"""The signed lab as another validator sees it: Unbound inside the lab's network namespace, configured with the lab's
-root hints and trust anchor. What is whole is secure or insecure as `banyan lab list` says; for every recipe of
-lab/faults that names a verdict, Unbound comes to the same one. Prints TAP.
+"""The signed lab as other validators see it: Unbound, and with --full also BIND, PowerDNS Recursor and Knot Resolver,
+inside the lab's network namespace, configured with the lab's root hints and trust anchor. What is whole is secure or
+insecure as `banyan lab list` says; for every recipe of lab/faults that names a verdict they come to the same one.
+Prints TAP.
 
-    BANYAN_BUILD=build tools/e2e_lab_dnssec.py [--full] [WORD...]
+    BANYAN_BUILD=build tools/e2e_lab_dnssec.py [--full] [--only unbound|bind|pdns|knot] [WORD...]
 
 Without --full: one recipe of each kind; WORD: only those recipes. The lab is a copy whose servers are all near, so
 that a cold resolution takes no time.
 """
+import argparse
 import glob
 import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -24,8 +27,12 @@ PORT = '5399'
 points = 0
 failed = 0
 
-# Recipes about which Unbound (1.17 to 1.22) comes to another verdict, and why both may be right.
+# Recipes about which a validator comes to another verdict, and why both may be right.
 EXCEPTIONS = {
+    'unbound': {},
+    'bind': {},
+    'pdns': {},
+    'knot': {},
 }
 
 # For the short form: at least one of each cause.
@@ -50,9 +57,8 @@ WHOLE = (('www.example.org', 'A', 'NOERROR', True), ('www.example.com', 'AAAA', 
          ('example.org', 'DS', 'NOERROR', True), ('www.xn--bcher-kva.de', 'A', 'NOERROR', True),
          ('empty.de', 'DS', 'NOERROR', True))
 
-CONFIG = '''server:
+UNBOUND = '''server:
     interface: 127.0.0.1@{port}
-    interface-automatic: no
     chroot: ""
     username: ""
     directory: "{dir}"
@@ -74,6 +80,54 @@ remote-control:
     control-enable: yes
     control-interface: "{dir}/control"
     control-use-cert: no
+'''
+
+BIND = '''options {{
+    directory "{dir}";
+    pid-file "{dir}/named.pid";
+    session-keyfile "{dir}/session.key";
+    managed-keys-directory "{dir}";
+    listen-on port {port} {{ 127.0.0.1; }};
+    listen-on-v6 {{ none; }};
+    recursion yes;
+    dnssec-validation yes;
+    empty-zones-enable no;
+    trust-anchor-telemetry no;
+}};
+key k {{ algorithm hmac-sha256; secret "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="; }};
+controls {{ inet 127.0.0.1 port 9953 allow {{ 127.0.0.1; }} keys {{ k; }}; }};
+zone "." {{ type hint; file "{run}/root.hints"; }};
+{trust}
+'''
+
+RNDC = '''key k { algorithm hmac-sha256; secret "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="; };
+options { default-key k; default-server 127.0.0.1; default-port 9953; };
+'''
+
+PDNS = '''local-address=127.0.0.1
+local-port={port}
+socket-dir={dir}
+hint-file={run}/root.hints
+dnssec=validate
+extended-resolution-errors=yes
+dont-query=
+daemon=no
+write-pid=no
+threads=1
+lua-config-file={dir}/pdns.lua
+serve-rfc1918=no
+packetcache-ttl=0
+'''
+
+KNOT = '''net.listen('127.0.0.1', {port})
+net.listen('{dir}/knot.control', nil, {{ kind = 'control' }})
+cache.open(20 * MB, 'lmdb://{dir}/knot-cache')
+modules.load('hints')
+hints.root_file('{run}/root.hints')
+trust_anchors.remove('.')
+trust_anchors.add_file('{run}/anchor.key', true)
+modules.unload('ta_signal_query')
+modules.unload('priming')
 '''
 
 
@@ -123,38 +177,117 @@ class Lab:
         return subprocess.run([BANYAN, 'lab', 'shell', *args], capture_output=True, text=True, timeout=60, env=self.env)
 
 
-class Unbound:
-    def __init__(self, lab, anchor):
+class Validator:
+    """One that runs inside the lab."""
+    name = ''
+    programs = ()
+
+    def __init__(self, lab):
         self.lab = lab
-        self.conf = os.path.join(lab.tmp, 'unbound.conf')
-        with open(self.conf, 'w') as f:
-            f.write(CONFIG.format(dir=lab.tmp, run=lab.run, port=PORT, anchor=anchor))
-        self.proc = subprocess.Popen([BANYAN, 'lab', 'shell', 'unbound', '-d', '-c', self.conf], env=lab.env,
-                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.dir = os.path.join(lab.tmp, self.name)
+        os.makedirs(self.dir, exist_ok=True)
+        self.log = os.path.join(self.dir, 'out')
+        with open(self.log, 'a') as out:
+            self.proc = subprocess.Popen([BANYAN, 'lab', 'shell', *self.command()], env=lab.env, stdout=out, stderr=out)
         for _ in range(100):
-            if self.proc.poll() is None and self.control('status').returncode == 0:
+            if self.proc.poll() is None and rcode(self.ask('.', 'SOA')) == 'NOERROR':
                 return
             time.sleep(0.1)
-        sys.exit('Bail out! Unbound does not start')
+        self.stop()
+        with open(self.log) as f:
+            sys.exit(f'Bail out! {self.name} does not start: {f.read()[-2000:]}')
 
-    def control(self, *words):
-        return subprocess.run(['unbound-control', '-c', self.conf, *words], capture_output=True, text=True, timeout=30)
+    @classmethod
+    def missing(cls):
+        return [p for p in cls.programs if not shutil.which(p)]
 
-    def forget(self):
-        self.control('flush_zone', '.')
-        self.control('flush_infra', 'all')
+    def write(self, name, text, **more):
+        path = os.path.join(self.dir, name)
+        with open(path, 'w') as f:
+            f.write(text.format(dir=self.dir, run=self.lab.run, port=PORT, **more) if more or '{dir}' in text else text)
+        return path
 
     def ask(self, name, qtype, *more):
         return self.lab.shell('dig', '@127.0.0.1', '-p', PORT, '+dnssec', '+time=15', '+tries=1', name, qtype,
                               *more).stdout
 
     def why(self):
-        with open(os.path.join(self.lab.tmp, 'unbound.log')) as f:
-            return [x.strip() for x in f if 'validation failure' in x][-1:]
+        return []
 
     def stop(self):
         self.proc.terminate()
-        self.proc.wait(10)
+        try:
+            self.proc.wait(10)
+        except subprocess.TimeoutExpired:
+            self.proc.kill()
+            self.proc.wait(10)
+
+
+class Unbound(Validator):
+    name = 'unbound'
+    programs = ('unbound', 'unbound-control')
+    anchor = 'anchor.key'
+
+    def command(self):
+        self.conf = self.write('unbound.conf', UNBOUND, anchor=self.anchor)
+        return 'unbound', '-d', '-c', self.conf
+
+    def forget(self):
+        for words in (('flush_zone', '.'), ('flush_infra', 'all')):
+            subprocess.run(['unbound-control', '-c', self.conf, *words], capture_output=True, timeout=30)
+
+    def why(self):
+        with open(os.path.join(self.dir, 'unbound.log')) as f:
+            return [x.strip() for x in f if 'validation failure' in x][-1:]
+
+
+class UnboundDs(Unbound):
+    anchor = 'anchor.ds'
+
+
+class Bind(Validator):
+    name = 'bind'
+    programs = ('named', 'rndc')
+
+    def command(self):
+        self.rndc = self.write('rndc.conf', RNDC)
+        return 'named', '-g', '-c', self.write('named.conf', BIND, trust=self.lab.banyan('anchor', '--bind').stdout)
+
+    def forget(self):
+        self.lab.shell('rndc', '-c', self.rndc, 'flush')
+
+    def why(self):
+        with open(self.log) as f:
+            return [x.strip() for x in f if 'validating' in x or 'broken trust' in x][-3:]
+
+
+class Pdns(Validator):
+    name = 'pdns'
+    programs = ('pdns_recursor', 'rec_control')
+
+    def command(self):
+        ds = self.lab.banyan('anchor', '--ds').stdout.split(' DS ')[1].strip()
+        self.write('pdns.lua', f'clearTA()\naddTA(".", "{ds}")\n')
+        self.write('recursor.conf', PDNS)
+        return 'pdns_recursor', '--config-dir=' + self.dir
+
+    def forget(self):
+        subprocess.run(['rec_control', '--socket-dir=' + self.dir, 'wipe-cache', '.$'], capture_output=True, timeout=30)
+
+
+class Knot(Validator):
+    name = 'knot'
+    programs = ('kresd',)
+
+    def command(self):
+        return 'kresd', '-n', '-c', self.write('kresd.conf', KNOT), self.dir
+
+    def forget(self):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(os.path.join(self.dir, 'knot.control'))
+            s.sendall(b'cache.clear()\n')
+            s.recv(1000)
 
 
 def rcode(out):
@@ -176,24 +309,24 @@ def verdict(unbound, name, qtype):
     return rcode(out), out
 
 
-def whole(lab, unbound):
+def whole(v):
     for name, qtype, want, secure in WHOLE:
-        out = unbound.ask(name, qtype)
+        out = v.ask(name, qtype)
         good = is_ad(out) == secure and (rcode(out) == want or want is None and rcode(out) in ('NOERROR', 'NXDOMAIN'))
-        ok(good, f'{name} {qtype}: {want}, {"secure" if secure else "insecure"}', out + '\n'.join(unbound.why()))
+        ok(good, f'{v.name}: {name} {qtype}: {want}, {"secure" if secure else "insecure"}', out + '\n'.join(v.why()))
 
 
-def zones(lab, unbound):
+def zones(lab, v):
     """The apex of every zone that can be reached."""
     listed = json.loads(lab.banyan('list', '--json').stdout)
     broken = {z for s in listed['servers'] for z in s['zones'] if z in BROKEN}
     for z in listed['zones']:
         if z['name'] in broken:
             continue
-        out = unbound.ask(z['name'], 'SOA')
+        out = v.ask(z['name'], 'SOA')
         want = z['state'] == 'secure'
-        ok(rcode(out) == 'NOERROR' and is_ad(out) == want, f'{z["name"]} SOA is {"secure" if want else "insecure"}',
-           out + '\n'.join(unbound.why()))
+        ok(rcode(out) == 'NOERROR' and is_ad(out) == want,
+           f'{v.name}: {z["name"]} SOA is {"secure" if want else "insecure"}', out + '\n'.join(v.why()))
 
 
 # Zones that cannot be resolved: see topology.yaml.
@@ -215,53 +348,69 @@ def recipes(data):
             yield r
 
 
-def one_recipe(lab, unbound, r, codes):
+def one_recipe(lab, v, r, codes):
     said = lab.banyan('break', r['word'], r['target'])
-    unbound.forget()
-    got, out = verdict(unbound, r['name'], r['type'])
-    want, why = EXCEPTIONS.get(r['word'], (r['verdict'], ''))
-    ok(said.returncode == 0 and got == want, f'{r["word"]}: {got}{" (" + why + ")" if why else ""}',
-       f'expected {want}\n' + said.stderr + out + '\n'.join(unbound.why()))
-    ede = sorted(set(re.findall(r'EDE: (\d+)', out)))
-    codes.append((r['word'], r['ede'], ede))
+    v.forget()
+    got, out = verdict(v, r['name'], r['type'])
+    want, why = EXCEPTIONS[v.name].get(r['word'], (r['verdict'], ''))
+    ok(said.returncode == 0 and got == want, f'{v.name}: {r["word"]}: {got}{" (" + why + ")" if why else ""}',
+       f'expected {want}\n' + said.stderr + out + '\n'.join(v.why()))
+    codes.append((r['word'], r['ede'], sorted(set(re.findall(r'EDE: (\d+)', out)))))
     lab.banyan('fix')
 
 
+def all_recipes(lab, v, chosen):
+    codes = []
+    for r in chosen:
+        one_recipe(lab, v, r, codes)
+    v.forget()
+    out = v.ask('www.example.org', 'A')
+    ok(is_ad(out), f'{v.name}: all mended, www.example.org is secure again', out)
+    for word, want, got in codes:
+        if got and want not in got:
+            print(f'# {word}: extended error {want} in the recipe, {", ".join(got)} from {v.name}')
+
+
+def one_validator(lab, kind, chosen, words, full):
+    v = kind(lab)
+    try:
+        if not words:
+            whole(v)
+        if full and not words:
+            zones(lab, v)
+        if kind is Unbound: # the other form of the anchor
+            v.stop()
+            v = UnboundDs(lab)
+        all_recipes(lab, v, chosen)
+    finally:
+        v.stop()
+
+
 def main():
-    if not shutil.which('unbound') or not shutil.which('unbound-control') or not shutil.which('dig'):
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--full', action='store_true')
+    parser.add_argument('--only')
+    parser.add_argument('words', nargs='*')
+    arg = parser.parse_args()
+    if Unbound.missing() or not shutil.which('dig'):
         skip('no unbound, unbound-control or dig here (Debian: unbound, bind9-dnsutils)')
-    full = '--full' in sys.argv
-    words = [w for w in sys.argv[1:] if not w.startswith('-')]
+    kinds = [k for k in (Unbound, Bind, Pdns, Knot) if (arg.full or k is Unbound) and arg.only in (None, k.name)]
     tmp = tempfile.mkdtemp(prefix='banyan-e2e-lab-dnssec-')
     lab = Lab(tmp)
-    unbound = None
     try:
         r = lab.banyan('up', '--namespace')
         if r.returncode != 0 and subprocess.run(['unshare', '-Urn', 'true'], capture_output=True).returncode != 0:
             skip('no user namespaces here')
         ok(r.returncode == 0, 'lab up --namespace', r.stdout + r.stderr)
-        unbound = Unbound(lab, 'anchor.key')
-        if not words:
-            whole(lab, unbound)
-        if full:
-            zones(lab, unbound)
-        unbound.stop()
-        unbound = Unbound(lab, 'anchor.ds')
-        codes = []
-        all_recipes = list(recipes(lab.data))
-        ok(sum(1 for r in all_recipes) >= 25, f'{len(all_recipes)} recipes of DNSSEC')
-        for r in all_recipes:
-            if r['word'] in words or not words and (full or r['word'] in SHORT):
-                one_recipe(lab, unbound, r, codes)
-        unbound.forget()
-        out = unbound.ask('www.example.org', 'A')
-        ok(is_ad(out), 'all mended: www.example.org is secure again', out)
-        for word, want, got in codes:
-            if got and want not in got:
-                print(f'# {word}: extended error {want} in the recipe, {", ".join(got)} from Unbound')
+        known = list(recipes(lab.data))
+        ok(len(known) >= 25, f'{len(known)} recipes of DNSSEC')
+        chosen = [r for r in known if r['word'] in arg.words or not arg.words and (arg.full or r['word'] in SHORT)]
+        for kind in kinds:
+            if kind.missing():
+                ok(True, f'{kind.name} # SKIP not installed')
+            else:
+                one_validator(lab, kind, chosen, arg.words, arg.full)
     finally:
-        if unbound:
-            unbound.stop()
         lab.banyan('down')
         shutil.rmtree(tmp, ignore_errors=True)
     print(f'1..{points}')
