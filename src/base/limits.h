@@ -151,6 +151,10 @@ enum {
     LIMIT_KEYS_OF_A_TAG = 3,
     LIMIT_SIGNATURES_OF_A_SET = 8,
     LIMIT_DS_TRIED = 8,
+    /* RRsets of a reply that is judged, and denial records in it: an honest one has three of them
+     * for the last name and one for each alias made by a wildcard. */
+    LIMIT_REPLY_SETS = 256,
+    LIMIT_PROOF_RECORDS = 16,
 };
 
 #endif

@@ -243,7 +243,9 @@ static enum status try_entry(const struct rrset *dnskey, const struct rrset *sig
 {
     struct dnskey v;
     if (!dnskey_read(rd, &v) || !dnskey_is_zone_key(&v)) {
-        enum trust_reason why = v.flags & DNSKEY_REVOKE ? TRUST_REVOKED : TRUST_NO_ZONE_KEY;
+        enum trust_reason why = v.flags & DNSKEY_REVOKE ? TRUST_REVOKED
+                                : v.protocol != 3       ? TRUST_PROTOCOL
+                                                        : TRUST_NO_ZONE_KEY;
         if (why < ret->reason)
             *ret = (struct trust_result){TRUST_BOGUS, why, v.tag, v.algorithm};
         return ST_OK;
@@ -257,6 +259,9 @@ static enum status try_entry(const struct rrset *dnskey, const struct rrset *sig
     zone_keys_free(k);
     if (st != ST_OK)
         return st;
+    /* Signed by other keys of the set only: by this one, which alone counts, it is not. */
+    if (one.reason == TRUST_NO_KEY)
+        one.reason = TRUST_NO_SIGNATURE;
     if (one.reason < ret->reason || one.trust == TRUST_LIMIT)
         *ret = one;
     return ST_OK;
