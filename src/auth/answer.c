@@ -23,7 +23,8 @@ static bool can_sign(struct query *q, const struct zone *z)
 bool auth_enter(struct query *q, const uint8_t *name)
 {
     /* DS belongs to the parent's side of a cut (RFC 4035 section 3.1.4.1). */
-    const struct zone *z = zone_table_find(auth_of(q)->table, name, q->in.q.type == RR_DS);
+    zone_path(name, &q->path);
+    const struct zone *z = zone_table_find_path(auth_of(q)->table, &q->path, q->in.q.type == RR_DS);
     if (z == NULL)
         return false;
     q->zone = z;
@@ -233,7 +234,7 @@ static const uint8_t *from_dname(struct query *q)
 /* One name. Returns the next one if it is an alias. */
 static const uint8_t *step(struct query *q)
 {
-    zone_find(q->zone, q->name, &q->found);
+    zone_find_path(q->zone, &q->path, &q->found);
     switch (q->found.match) {
     case ZONE_EXACT:
     case ZONE_WILDCARD:

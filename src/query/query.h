@@ -140,6 +140,7 @@ struct query {
     /* find */
     const struct zone *zone; /* in which the (current) name lies; NULL: none of ours */
     const uint8_t *name;     /* the name looked up: the question's, or where aliases led */
+    struct zone_path path;   /* the same, made ready for lookups */
     bool dnssec;             /* the client wants DNSSEC records and the zone has them */
     struct zone_found found;
 

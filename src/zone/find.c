@@ -1,36 +1,48 @@
 /* Lookups in a snapshot: down from the apex, one label at a time (RFC 1034 section 4.3.2). */
 #include "zone/snapshot.h"
 
-struct path {
-    uint8_t
-        at[LIMIT_LABELS]; /* offsets of the labels below the apex, the one furthest left first */
-    unsigned n;
-};
-
-/* Splits qname below the zone's origin; false if it is not in the zone. */
-static bool path_split(const struct zone *z, const uint8_t *qname, struct path *p)
+/* Eight bytes in lower case at once: those from A to Z get the bit by which they differ. */
+static inline uint64_t lower8(uint64_t v)
 {
-    unsigned labels = 0;
-    const uint8_t *q = qname;
-    for (; *q != 0; q += 1 + *q)
-        p->at[labels++] = (uint8_t)(q - qname);
-    size_t len = (size_t)(q - qname) + 1;
-    if (labels < z->origin_labels || len < z->origin_len)
-        return false;
-    p->n = labels - z->origin_labels;
-    size_t skip = len - z->origin_len;
-    if (p->n < labels && p->at[p->n] != skip)
-        return false;
-    for (unsigned i = 0; i < z->origin_len; i++)
-        if (ascii_lower(qname[skip + i]) != ascii_lower(z->origin[i]))
-            return false;
-    return true;
+    const uint64_t ones = 0x0101010101010101u;
+    uint64_t low7 = v & 0x7f * ones, ascii = ~v & 0x80 * ones;
+    uint64_t from_a = low7 + (0x80 - 'A') * ones, past_z = low7 + (0x7f - 'Z') * ones;
+    return v | (((from_a ^ past_z) & ascii) >> 2);
 }
 
-static uint32_t child(const struct zone *z, uint64_t *hash, uint32_t parent, const uint8_t *label)
+void zone_path(const uint8_t *name, struct zone_path *ret)
 {
-    *hash = node_hash(&z->key, *hash, label);
-    return index_find(z->bucket, z->buckets, z->mem, *hash, parent, label);
+    unsigned labels = 0;
+    const uint8_t *q = name;
+    for (; *q != 0; q += 1 + *q)
+        ret->at[labels++] = (uint8_t)(q - name);
+    ret->labels = (uint8_t)labels;
+    size_t n = (size_t)(q - name) + 1;
+    memcpy(ret->low, name, n);
+    /* Length bytes are below 'A'. */
+    for (size_t i = 0; i < n; i += 8) {
+        uint64_t v;
+        memcpy(&v, ret->low + i, 8);
+        v = lower8(v);
+        memcpy(ret->low + i, &v, 8);
+    }
+}
+
+/* True if the name is in the zone. */
+static bool path_inside(const struct zone *z, const struct zone_path *p)
+{
+    return p->labels >= z->origin_labels &&
+           name_equal(p->labels == z->origin_labels ? p->low
+                      : z->origin_labels == 0       ? name_root
+                                                    : p->low + p->at[p->labels - z->origin_labels],
+                      z->origin);
+}
+
+/* low: the label in lower case. */
+static uint32_t child(const struct zone *z, uint64_t *hash, uint32_t parent, const uint8_t *low)
+{
+    *hash = label_hash(&z->key, *hash, low);
+    return index_find(z->bucket, z->buckets, z->mem, *hash, parent, low);
 }
 
 static void found(struct zone_found *ret, enum zone_match m, const struct zone_node *n,
@@ -60,20 +72,27 @@ static void absent(const struct zone *z, const struct zone_node *n, uint64_t has
 
 void zone_find(const struct zone *z, const uint8_t *qname, struct zone_found *ret)
 {
-    struct path p;
+    struct zone_path p;
+    zone_path(qname, &p);
+    if (path_inside(z, &p))
+        zone_find_path(z, &p, ret);
+    else
+        *ret = (struct zone_found){.match = ZONE_OUTSIDE};
+}
+
+void zone_find_path(const struct zone *z, const struct zone_path *p, struct zone_found *ret)
+{
     *ret = (struct zone_found){.match = ZONE_OUTSIDE};
-    if (!path_split(z, qname, &p))
-        return;
     uint32_t ref = z->apex;
     uint64_t hash = 0;
     const struct zone_node *n = node_at(z->mem, ref);
-    for (unsigned i = p.n; i-- > 0;) {
+    for (unsigned i = p->labels - z->origin_labels; i-- > 0;) {
         if (n->flags & NODE_DNAME) { /* RFC 6672 section 2.3: below, not at, its owner */
             found(ret, ZONE_DNAME, n, n);
             return;
         }
         uint64_t h = hash;
-        uint32_t next = child(z, &h, ref, qname + p.at[i]);
+        uint32_t next = child(z, &h, ref, p->low + p->at[i]);
         if (next == 0) {
             absent(z, n, hash, ret);
             return;
@@ -97,13 +116,14 @@ void zone_find(const struct zone *z, const uint8_t *qname, struct zone_found *re
 /* The exact node of a name, whatever stands above it; NULL if there is none. */
 static const struct zone_node *node_exact(const struct zone *z, const uint8_t *name)
 {
-    struct path p;
-    if (!path_split(z, name, &p))
+    struct zone_path p;
+    zone_path(name, &p);
+    if (!path_inside(z, &p))
         return NULL;
     uint32_t ref = z->apex;
     uint64_t hash = 0;
-    for (unsigned i = p.n; i-- > 0 && ref != 0;)
-        ref = child(z, &hash, ref, name + p.at[i]);
+    for (unsigned i = p.labels - z->origin_labels; i-- > 0 && ref != 0;)
+        ref = child(z, &hash, ref, p.low + p.at[i]);
     return ref != 0 ? node_at(z->mem, ref) : NULL;
 }
 

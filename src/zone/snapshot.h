@@ -122,6 +122,13 @@ static inline uint64_t node_hash(const struct hash_key *key, uint64_t parent, co
     return siphash13(&k, low, n);
 }
 
+/* The same of a label in lower case. */
+static inline uint64_t label_hash(const struct hash_key *key, uint64_t parent, const uint8_t *low)
+{
+    struct hash_key k = {key->k0 ^ parent, key->k1};
+    return siphash13(&k, low + 1, low[0]);
+}
+
 static inline uint32_t bucket_home(uint64_t hash, uint32_t buckets)
 {
     return (uint32_t)((hash >> 32) * buckets >> 32);

@@ -108,20 +108,17 @@ void zone_table_free(struct zone_table *t)
     free(t);
 }
 
-const struct zone *zone_table_find(const struct zone_table *t, const uint8_t *qname,
-                                   bool parent_side)
+const struct zone *zone_table_find_path(const struct zone_table *t, const struct zone_path *p,
+                                        bool parent_side)
 {
-    uint8_t at[LIMIT_LABELS];
-    unsigned labels = 0;
-    const uint8_t *q = qname;
-    for (; *q != 0; q += 1 + *q)
-        at[labels++] = (uint8_t)(q - qname);
+    unsigned labels = p->labels, last = MIN(labels, t->deepest);
     const struct zone *best = NULL, *above = NULL;
     uint64_t h = 0;
-    for (unsigned n = 0;; n++) {
-        const uint8_t *suffix = n == 0 ? q : qname + at[labels - n];
-        if (n > 0)
-            h = node_hash(&t->key, h, suffix);
+    if (t->depth[0] & 1)
+        best = probe(t, 0, name_root);
+    for (unsigned n = 1; n <= last; n++) {
+        const uint8_t *suffix = p->low + p->at[labels - n];
+        h = label_hash(&t->key, h, suffix);
         if (t->depth[n / 64] >> n % 64 & 1) {
             const struct zone *z = probe(t, h, suffix);
             if (z != NULL) {
@@ -129,11 +126,17 @@ const struct zone *zone_table_find(const struct zone_table *t, const uint8_t *qn
                 best = z;
             }
         }
-        if (n == labels || n == t->deepest)
-            break;
     }
     bool at_apex = best != NULL && best->origin_labels == labels;
     return parent_side && at_apex && above != NULL ? above : best;
+}
+
+const struct zone *zone_table_find(const struct zone_table *t, const uint8_t *qname,
+                                   bool parent_side)
+{
+    struct zone_path p;
+    zone_path(qname, &p);
+    return zone_table_find_path(t, &p, parent_side);
 }
 
 struct zone *zone_table_get(const struct zone_table *t, const uint8_t *origin)

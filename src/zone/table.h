@@ -15,6 +15,9 @@ void zone_table_free(struct zone_table *t);
  * by if an ancestor zone is in the table too. */
 const struct zone *zone_table_find(const struct zone_table *t, const uint8_t *qname,
                                    bool parent_side);
+/* The same for a name made ready. */
+const struct zone *zone_table_find_path(const struct zone_table *t, const struct zone_path *p,
+                                        bool parent_side);
 /* The zone of exactly this name, or NULL. */
 struct zone *zone_table_get(const struct zone_table *t, const uint8_t *origin);
 size_t zone_table_count(const struct zone_table *t);

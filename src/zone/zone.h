@@ -43,6 +43,16 @@ const struct zone_node *zone_apex(const struct zone *z);
 /* True when the apex holds DNSKEY and the zone carries RRSIGs. */
 bool zone_is_signed(const struct zone *z);
 
+/* A name made ready for lookups: split into labels and in lower case. */
+struct zone_path {
+    uint8_t labels;              /* the root not counted */
+    uint8_t at[LIMIT_LABELS];    /* offset of each label in `low`, the leftmost first */
+    uint8_t low[LIMIT_NAME + 8]; /* the name; the bytes behind it are any */
+};
+void zone_path(const uint8_t *name, struct zone_path *ret);
+/* The same as zone_find() for a name that is known to be in the zone. */
+void zone_find_path(const struct zone *z, const struct zone_path *p, struct zone_found *ret);
+
 /* Finds qname. A cut hides what lies below it and beside NS at it (glue is reached by zone_glue());
  * the apex is no cut. A DNAME at a cut loses to the cut. */
 void zone_find(const struct zone *z, const uint8_t *qname, struct zone_found *ret);
