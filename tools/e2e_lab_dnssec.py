@@ -30,10 +30,14 @@ failed = 0
 # Recipes about which a validator comes to another verdict, and why both may be right.
 EXCEPTIONS = {
     'unbound': {},
-    'bind': {},
-    'pdns': {},
+    'bind': {'soa-sig-missing': ('insecure', 'the denial itself is proven; an unsigned SOA only costs the AD bit')},
+    'pdns': {'dnskey-expired': ('secure', 'the DS names every key of the set: its signature is not looked at'),
+             'stale-secondary': ('secure bogus', 'what one server says is final: it depends on which one is asked')},
     'knot': {},
 }
+
+# Knot Resolver answers for reverse zones of documentation addresses by itself.
+KNOT_OWN = {'96/27.2.0.192.in-addr.arpa.', '2.0.192.in-addr.arpa.', '8.b.d.0.1.0.0.2.ip6.arpa.'}
 
 # For the short form: at least one of each cause.
 SHORT = ('sig-expired', 'dnskey-expired', 'sig-not-yet-valid', 'ds-wrong-digest', 'ds-removed', 'ds-for-unsigned',
@@ -93,6 +97,7 @@ BIND = '''options {{
     dnssec-validation yes;
     empty-zones-enable no;
     trust-anchor-telemetry no;
+    max-records-per-type 0;
 }};
 key k {{ algorithm hmac-sha256; secret "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="; }};
 controls {{ inet 127.0.0.1 port 9953 allow {{ 127.0.0.1; }} keys {{ k; }}; }};
@@ -181,6 +186,8 @@ class Validator:
     """One that runs inside the lab."""
     name = ''
     programs = ()
+    cd_answers = True  # with CD it gives what it holds for bogus
+    own_zones = ()
 
     def __init__(self, lab):
         self.lab = lab
@@ -264,6 +271,7 @@ class Bind(Validator):
 class Pdns(Validator):
     name = 'pdns'
     programs = ('pdns_recursor', 'rec_control')
+    cd_answers = False  # in search of a missed zone cut it runs into its own limits, and fails for those too
 
     def command(self):
         ds = self.lab.banyan('anchor', '--ds').stdout.split(' DS ')[1].strip()
@@ -278,6 +286,7 @@ class Pdns(Validator):
 class Knot(Validator):
     name = 'knot'
     programs = ('kresd',)
+    own_zones = KNOT_OWN
 
     def command(self):
         return 'kresd', '-n', '-c', self.write('kresd.conf', KNOT), self.dir
@@ -300,11 +309,11 @@ def is_ad(out):
     return bool(m) and 'ad' in m.group(1).split()
 
 
-def verdict(unbound, name, qtype):
-    out = unbound.ask(name, qtype)
+def verdict(v, name, qtype):
+    out = v.ask(name, qtype)
     if rcode(out) in ('NOERROR', 'NXDOMAIN'):
         return ('secure' if is_ad(out) else 'insecure'), out
-    if rcode(out) == 'SERVFAIL' and rcode(unbound.ask(name, qtype, '+cd')) in ('NOERROR', 'NXDOMAIN'):
+    if rcode(out) == 'SERVFAIL' and (not v.cd_answers or rcode(v.ask(name, qtype, '+cd')) in ('NOERROR', 'NXDOMAIN')):
         return 'bogus', out
     return rcode(out), out
 
@@ -321,7 +330,7 @@ def zones(lab, v):
     listed = json.loads(lab.banyan('list', '--json').stdout)
     broken = {z for s in listed['servers'] for z in s['zones'] if z in BROKEN}
     for z in listed['zones']:
-        if z['name'] in broken:
+        if z['name'] in broken or z['name'] in v.own_zones:
             continue
         out = v.ask(z['name'], 'SOA')
         want = z['state'] == 'secure'
@@ -353,7 +362,7 @@ def one_recipe(lab, v, r, codes):
     v.forget()
     got, out = verdict(v, r['name'], r['type'])
     want, why = EXCEPTIONS[v.name].get(r['word'], (r['verdict'], ''))
-    ok(said.returncode == 0 and got == want, f'{v.name}: {r["word"]}: {got}{" (" + why + ")" if why else ""}',
+    ok(said.returncode == 0 and got in want.split(), f'{v.name}: {r["word"]} {r["target"]}: {got}{" (" + why + ")" if why else ""}',
        f'expected {want}\n' + said.stderr + out + '\n'.join(v.why()))
     codes.append((r['word'], r['ede'], sorted(set(re.findall(r'EDE: (\d+)', out)))))
     lab.banyan('fix')
@@ -369,6 +378,14 @@ def all_recipes(lab, v, chosen):
     for word, want, got in codes:
         if got and want not in got:
             print(f'# {word}: extended error {want} in the recipe, {", ".join(got)} from {v.name}')
+
+
+def elsewhere(recipes_known):
+    """The same faults in zones that are signed in other ways, below parents that are."""
+    for zone in ('dev.example.com', 'example.com', 'example.co.uk'):
+        for r in recipes_known:
+            if r['target'].endswith('example.org'):
+                yield dict(r, target=r['target'].replace('example.org', zone), name=r['name'].replace('example.org', zone))
 
 
 def one_validator(lab, kind, chosen, words, full):
@@ -409,7 +426,8 @@ def main():
             if kind.missing():
                 ok(True, f'{kind.name} # SKIP not installed')
             else:
-                one_validator(lab, kind, chosen, arg.words, arg.full)
+                more = list(elsewhere(chosen)) if arg.full and kind is Unbound else []
+                one_validator(lab, kind, chosen + more, arg.words, arg.full)
     finally:
         lab.banyan('down')
         shutil.rmtree(tmp, ignore_errors=True)

@@ -179,7 +179,7 @@ static enum status apply_policy(struct making *m, struct made_zone *made)
     return ST_OK;
 }
 
-static void zone_path(const char *dir, const uint8_t *zone, char *ret, size_t cap)
+static void zone_file_path(const char *dir, const uint8_t *zone, char *ret, size_t cap)
 {
     char text[NAME_TEXT_MAX];
     name_str(zone, text);
@@ -285,7 +285,7 @@ enum status internet_make_zone(struct making *m, struct made_zone *made)
     struct zone *z = NULL;
     struct zone_load_options opt = {.origin = made->name.w};
     TRY(open_signing(m, made));
-    zone_path(m->plan->dir, made->name.w, path, sizeof path);
+    zone_file_path(m->plan->dir, made->name.w, path, sizeof path);
     TRY(zone_load(m->plan->files, path, &opt, m->sink, &z));
     enum status st = edit_zone(m, made, &z);
     if (st == ST_OK)

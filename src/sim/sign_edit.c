@@ -387,7 +387,10 @@ static enum status ds_anew(struct work *w)
 
 static enum status carry_out(struct work *w)
 {
-    TRY(find_owner(w));
+    enum status st = find_owner(w);
+    if (st == ST_ESEMANTIC && w->e->verb == RECIPE_DROP)
+        return ST_OK; /* gone already, maybe with the one that covers another name */
+    TRY(st);
     switch (w->e->verb) {
     case RECIPE_ADD:
         return add(w);
