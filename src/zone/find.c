@@ -18,6 +18,7 @@ void zone_path(const uint8_t *name, struct zone_path *ret)
         ret->at[labels++] = (uint8_t)(q - name);
     ret->labels = (uint8_t)labels;
     size_t n = (size_t)(q - name) + 1;
+    ret->len = (uint8_t)n;
     memcpy(ret->low, name, n);
     /* Length bytes are below 'A'. */
     for (size_t i = 0; i < n; i += 8) {

@@ -381,3 +381,58 @@ TEST(table_finds_the_longest_match)
     for (int i = 0; i < 5; i++)
         zone_drop(z[i]);
 }
+
+/* Few zones are compared one by one, many are looked up by hash: both find what a search over the
+ * names finds. */
+TEST(table_few_and_many_agree)
+{
+    static const char *const none[] = {NULL};
+    static const char *const names[] = {".",        "Com.",  "example.com.", "a.example.com.",
+                                        "b.a.com.", "test.", "x.test.",      "a.b."};
+    static const char *const asked[] = {".",
+                                        "com.",
+                                        "example.COM.",
+                                        "www.example.com.",
+                                        "A.example.com.",
+                                        "z.a.example.com.",
+                                        "a.com.",
+                                        "b.a.com.",
+                                        "c.b.a.com.",
+                                        "test.",
+                                        "x.test.",
+                                        "y.x.test.",
+                                        "xample.com.",
+                                        "est.",
+                                        "b.",
+                                        "a.b.",
+                                        "q.a.b."};
+    struct zone *z[8];
+    for (int i = 0; i < 8; i++)
+        z[i] = zone_of(names[i], none);
+    for (unsigned set = 0; set < 256; set++) {
+        struct zone *v[8];
+        size_t n = 0;
+        struct zone_table *t = NULL;
+        for (unsigned i = 0; i < 8; i++)
+            if (set >> i & 1)
+                v[n++] = z[i];
+        REQUIRE(zone_table_new(v, n, &t) == ST_OK);
+        for (size_t k = 0; k < ARRAY_LEN(asked); k++) {
+            struct name q = nm(asked[k]);
+            const struct zone *best = NULL, *above = NULL;
+            for (unsigned labels = 0; labels <= name_labels(q.w); labels++)
+                for (size_t i = 0; i < n; i++)
+                    if (name_labels(zone_origin(v[i])) == labels &&
+                        name_in(q.w, zone_origin(v[i]))) {
+                        above = best;
+                        best = v[i];
+                    }
+            CHECK(zone_table_find(t, q.w, false) == best);
+            bool apex = best != NULL && name_equal(zone_origin(best), q.w) && above != NULL;
+            CHECK(zone_table_find(t, q.w, true) == (apex ? above : best));
+        }
+        zone_table_free(t);
+    }
+    for (int i = 0; i < 8; i++)
+        zone_drop(z[i]);
+}

@@ -7,6 +7,9 @@
 
 #include <stdlib.h>
 
+/* So few zones are compared with the name one by one. */
+enum { FEW = 4 };
+
 struct zone_table {
     size_t count;
     uint32_t mask;
@@ -17,7 +20,8 @@ struct zone_table {
         uint32_t hash; /* upper half of the name's hash */
         uint32_t zone; /* 1 + index */
     } * slot;
-    struct zone **zone; /* in canonical order */
+    struct zone **zone;           /* in canonical order */
+    uint8_t low[FEW][LIMIT_NAME]; /* their names in lower case, if they are few */
 };
 
 static uint64_t name_hash(const struct hash_key *key, const uint8_t *name)
@@ -59,6 +63,8 @@ static enum status slots_fill(struct zone_table *t)
             at = (at + 1) & t->mask;
         t->slot[at] = (struct zone_slot){(uint32_t)(h >> 32), (uint32_t)i + 1};
         t->depth[z->origin_labels / 64] |= 1ull << z->origin_labels % 64;
+        if (t->count <= FEW)
+            name_lower(t->low[i], z->origin);
         t->deepest = MAX(t->deepest, (unsigned)z->origin_labels);
         if (i > 0 && name_equal(z->origin, t->zone[i - 1]->origin))
             return ST_EEXIST;
@@ -108,9 +114,32 @@ void zone_table_free(struct zone_table *t)
     free(t);
 }
 
+/* In canonical order a zone stands behind those above it: of those that hold the name the last one
+ * is the deepest. */
+static const struct zone *find_few(const struct zone_table *t, const struct zone_path *p,
+                                   bool parent_side)
+{
+    const struct zone *best = NULL, *above = NULL;
+    for (size_t i = 0; i < t->count; i++) {
+        const struct zone *z = t->zone[i];
+        unsigned n = z->origin_labels;
+        if (p->labels < n)
+            continue;
+        size_t off = n == p->labels ? 0 : n == 0 ? p->len - 1u : p->at[p->labels - n];
+        if (off + z->origin_len != p->len || memcmp(p->low + off, t->low[i], z->origin_len) != 0)
+            continue;
+        above = best;
+        best = z;
+    }
+    bool at_apex = best != NULL && best->origin_labels == p->labels;
+    return parent_side && at_apex && above != NULL ? above : best;
+}
+
 const struct zone *zone_table_find_path(const struct zone_table *t, const struct zone_path *p,
                                         bool parent_side)
 {
+    if (t->count <= FEW)
+        return find_few(t, p, parent_side);
     unsigned labels = p->labels, last = MIN(labels, t->deepest);
     const struct zone *best = NULL, *above = NULL;
     uint64_t h = 0;

@@ -45,7 +45,7 @@ bool zone_is_signed(const struct zone *z);
 
 /* A name made ready for lookups: split into labels and in lower case. */
 struct zone_path {
-    uint8_t labels;              /* the root not counted */
+    uint8_t labels, len;         /* the root not counted; bytes of the name */
     uint8_t at[LIMIT_LABELS];    /* offset of each label in `low`, the leftmost first */
     uint8_t low[LIMIT_NAME + 8]; /* the name; the bytes behind it are any */
 };
