@@ -452,6 +452,17 @@ def part_reload():
         r = s.ctl('reload')
         ok(r.returncode == 1 and "did you mean 'server'" in r.stdout, 'a bad configuration is refused', r.stdout)
         ok(s.ask('www.example.org').a() == '192.0.2.52', 'and nothing changes, not even zones')
+        write(s.name + '.yaml', '')
+        r = s.ctl('reload')
+        ok(r.returncode == 1 and 'neither zones nor a resolver' in r.stdout and s.ask('www.example.org').a() == '192.0.2.52',
+           'an empty file, as while it is being written, is not the new configuration', r.stdout + r.stderr)
+        write(s.name + '.yaml', good)
+        os.rename(path('other.test.zone'), path('kept'))
+        os.mkfifo(path('other.test.zone'))
+        r = s.ctl('reload', 'other.test')
+        ok(r.returncode == 1 and 'not an ordinary file' in r.stdout, 'a pipe as zone file does not hold up the server', r.stdout + r.stderr)
+        os.unlink(path('other.test.zone'))
+        os.rename(path('kept'), path('other.test.zone'))
         s.configure({'zones': zones('example.org'), 'server': {'udp-size': 1400, 'workers': 3}, 'log': {'level': 'debug'}})
         r = s.ctl('reload')
         ok('server.udp-size: 1232 -> 1400' in r.stdout and 'zone other.test.: removed' in r.stdout

@@ -29,6 +29,12 @@ static void say_diag(void *ctx, const struct diag *d)
     log_diag(d->severity == SEV_ERROR ? "config-error" : "config-warning", d);
 }
 
+/* A file that is being written looks like one in which everything was deleted. */
+static bool serves_nothing(const struct config *c)
+{
+    return c->zones.n == 0 && c->zones_dir == NULL && !c->resolver.enabled;
+}
+
 /* On the reload's own thread. The snapshot in force stays in force until the job comes back. */
 static void *reload_main(void *arg)
 {
@@ -46,6 +52,13 @@ static void *reload_main(void *arg)
         c = config_take(s->served->config);
     else
         st = s->opt->make(s->opt->ctx, &sink, &c);
+    if (st == ST_OK && serves_nothing(c) && !serves_nothing(s->served->config)) {
+        static const char why[] = "the new configuration has neither zones nor a resolver";
+        text_fmt(&r->say, "error: %s\n    hint: was the file read while it was being written?\n",
+                 why);
+        log_event(LEVEL_ERROR, "config-error", "reason=\"%s\"", why);
+        st = ST_ESEMANTIC;
+    }
     if (st == ST_OK) {
         r->restarts = config_diff(s->served->config, c, &r->say);
         st = zone_set_load(c, &how, &r->say, &zones);

@@ -44,6 +44,14 @@ static bool mark_of(const char *path, struct file_mark *ret)
 static void *noting_open(void *ctx, const char *path, struct diag *d)
 {
     struct zone_entry *e = ctx;
+    struct stat there;
+    /* A pipe or a device could keep the server waiting for ever, or read for ever. */
+    if (stat(path, &there) == 0 && !S_ISREG(there.st_mode)) {
+        diag_set(d, SEV_ERROR, "not-a-file", "a server reads zones from ordinary files",
+                 "%s is not an ordinary file", path);
+        e->fresh = true;
+        return NULL;
+    }
     void *f = file_source_os.open(file_source_os.ctx, path, d);
     struct file_mark m = {0};
     if (f == NULL || e->mark_n >= MARKS_MAX || !mark_of(path, &m)) {
