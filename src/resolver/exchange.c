@@ -77,7 +77,7 @@ void exchange_send(struct resolver *r, struct lookup *l, unsigned address, struc
     }
     struct exchange *x = exchange_new(r);
     if (x == NULL) {
-        lookup_fail(r, l, "too many questions are on their way", now);
+        lookup_overload(r, l, "too many questions are on their way", now);
         return;
     }
     minimise(r, l);
@@ -93,7 +93,7 @@ void exchange_send(struct resolver *r, struct lookup *l, unsigned address, struc
     uint64_t due = now.mono_us + (uint64_t)x->timeout_ms * 1000;
     if (heap_set(&r->timers, &x->timer, MIN(due, l->job->budget.deadline_us)) != ST_OK) {
         exchange_free(r, x);
-        lookup_fail(r, l, "out of memory", now);
+        lookup_overload(r, l, "out of memory", now);
         return;
     }
     a->tries++;

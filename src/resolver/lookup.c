@@ -187,7 +187,7 @@ void lookup_run(struct resolver *r, struct lookup *l, struct now now)
  * for others. */
 static void remember_failure(struct lookup *l, struct now now)
 {
-    if (l->job->culprit.why == WHY_CACHE_FAILURE ||
+    if (l->overloaded || l->job->culprit.why == WHY_CACHE_FAILURE ||
         (l->depth > 0 && (l->starved || l->job->budget.exhausted)))
         return;
     if (now.mono_us >= l->job->budget.deadline_us && l->depth > 0)

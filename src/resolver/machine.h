@@ -148,6 +148,7 @@ struct lookup {
     bool primed;       /* has waited for priming */
     bool rejoined;     /* a sub-query shared with another job failed for that job's sake */
     bool starved;      /* a sub-query it needs was refused for the sake of limits */
+    bool overloaded;   /* this host is out of something: no fault of the question */
     struct name asked;
     uint16_t asked_type;
     struct exchange *exchange;
@@ -289,6 +290,13 @@ static inline void lookup_fail(struct resolver *r, struct lookup *l, const char 
                                struct now now)
 {
     lookup_end(r, l, WHY_FAILED, RCODE_SERVFAIL, text, now);
+}
+/* The same for want of something here, which says nothing of the name: not remembered. */
+static inline void lookup_overload(struct resolver *r, struct lookup *l, const char *text,
+                                   struct now now)
+{
+    l->overloaded = true;
+    lookup_fail(r, l, text, now);
 }
 /* Goes on with the name an alias leads to; copies it. */
 void lookup_alias(struct resolver *r, struct lookup *l, const uint8_t *target, struct now now);

@@ -681,3 +681,22 @@ TEST(clients_do_not_join_sub_queries)
     CHECK_STR(got, "NOERROR; www.example.org. 300 A 192.0.2.80");
     end(&w);
 }
+
+/* When this host has no room for another question, that says nothing of the name: the failure is
+ * not kept (RFC 9520 section 2 is about failures of resolution). */
+TEST(overload_is_not_remembered)
+{
+    static struct world w;
+    memset(&w, 0, sizeof w);
+    begin(&w, "");
+    uint32_t count = w.r->exchange_count;
+    w.r->exchange_count = LIMIT_EXCHANGES;
+    CHECK_EQ(submit(&w, "www.example.org.", 1), OUTCOME_LATER);
+    pump(&w);
+    CHECK_EQ(get_be16(w.out + 2) & 15, RCODE_SERVFAIL);
+    w.r->exchange_count = count;
+    CHECK_EQ(submit(&w, "www.example.org.", 2), OUTCOME_LATER);
+    pump(&w);
+    CHECK_EQ(get_be16(w.out + 2) & 15, RCODE_NOERROR);
+    end(&w);
+}
