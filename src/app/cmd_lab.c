@@ -474,7 +474,13 @@ static int read_options(int argc, char **argv, struct lab_options *opt, char **w
             *(a[2] == 'd' ? &opt->data : &opt->dir) = value;
             i++;
         } else if (value != NULL && strcmp(a, "--port") == 0) {
-            opt->port = (uint16_t)MIN(strtoul(value, NULL, 10), 65000ul);
+            char *end;
+            unsigned long port = strtoul(value, &end, 10);
+            if (*end != '\0' || port < 1 || port > 65000) {
+                complain("usage", "a number from 1 to 65000", "--port cannot be ", value);
+                *ret_ok = false;
+            }
+            opt->port = (uint16_t)port;
             i++;
         } else if (value != NULL && strcmp(a, "--ready-fd") == 0) {
             opt->ready_fd = (int)strtol(value, NULL, 10);
