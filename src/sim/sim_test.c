@@ -397,6 +397,38 @@ TEST(every_recipe_of_the_lab_applies)
     CHECK(n >= 40);
 }
 
+/* What cannot be done is told, and nothing is made. */
+TEST(recipes_that_do_not_fit_are_refused)
+{
+    static const char *const words[] = {"sig-expired", "stale-secondary", "ds-wrong-digest"};
+    size_t len;
+    char *text = test_file("lab/topology.yaml", &len), dir[1200];
+    snprintf(dir, sizeof dir, "%s/lab", test_source_dir());
+    for (size_t i = 0; text != NULL && i < ARRAY_LEN(words); i++) {
+        struct breakage b = {.target = name_of("www.example.net")}; /* not signed */
+        struct topology t;
+        struct internet in;
+        struct diag first = {0};
+        struct diag_sink sink = {.emit = keep, .ctx = &first}, told = {.emit = print_diag};
+        struct internet_plan plan = {.topology = &t,
+                                     .files = &files,
+                                     .dir = dir,
+                                     .form = FORM_LOOPBACK,
+                                     .broken = &b,
+                                     .broken_count = 1,
+                                     .env = &env,
+                                     .now_s = TEST_NOW_S};
+        snprintf(b.word, sizeof b.word, "%s", words[i]);
+        REQUIRE(topology_init(&t) == ST_OK);
+        CHECK_EQ(topology_parse(&t, bytes_of(text, len), "lab/topology.yaml", &told), ST_OK);
+        CHECK(internet_open(&in, &plan, &sink) != ST_OK);
+        CHECK(strstr(first.message, "is the zone signed?") != NULL);
+        topology_free(&t);
+    }
+    CHECK(text != NULL);
+    free(text);
+}
+
 TEST(breakage_hits_whom_it_names)
 {
     struct lab l;
