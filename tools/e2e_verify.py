@@ -445,4 +445,5 @@ def run(a, rng, folder):
     point(True, "verdicts compared")
 
 
-main()
+if __name__ == "__main__":
+    main()
