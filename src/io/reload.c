@@ -9,12 +9,19 @@
 #include <stdlib.h>
 #include <time.h>
 
+/* What is done anew. */
+enum reload_what {
+    RELOAD_ALL,   /* configuration, files, and what has to be signed again */
+    SIGN_DUE,     /* only what has to be signed again because its time has come */
+    SIGN_CHANGED, /* that, and where keys were changed */
+};
+
 struct reload {
     struct loop_job job; /* back to the main thread */
     struct server *server;
     struct ctl *client;
     bool has_only;
-    bool only_due; /* nothing but signing again */
+    enum reload_what what;
     struct name only;
     pthread_t thread;
     struct served *served; /* the outcome; NULL: failed */
@@ -45,10 +52,11 @@ static void *reload_main(void *arg)
     struct zone_set *zones = NULL;
     struct zone_set_how how = {.old = s->served->zones,
                                .only = r->has_only ? r->only.w : NULL,
-                               .only_due = r->only_due,
+                               .only_due = r->what != RELOAD_ALL,
+                               .look = r->what != SIGN_DUE,
                                .signing = s->signing};
     enum status st = ST_OK;
-    if (r->only_due)
+    if (r->what != RELOAD_ALL)
         c = config_take(s->served->config);
     else
         st = s->opt->make(s->opt->ctx, &sink, &c);
@@ -112,7 +120,7 @@ static void swap(struct server *s, struct served *fresh)
     log_set_level((enum config_log_level)fresh->config->log.level);
 }
 
-static void begin(struct server *s, const uint8_t *only, bool only_due, struct ctl *client);
+static void begin(struct server *s, const uint8_t *only, enum reload_what what, struct ctl *client);
 
 static void reload_done(struct loop_job *job)
 {
@@ -126,13 +134,13 @@ static void reload_done(struct loop_job *job)
                  "%u zones loaded, %u unchanged, %u kept as they were because their files are bad, "
                  "%u missing\n",
                  z->loaded, z->same, z->kept, z->bad);
-        log_event(r->only_due        ? LEVEL_DEBUG
-                  : z->bad + z->kept ? LEVEL_WARNING
-                                     : LEVEL_INFO,
-                  r->only_due ? "signed-again" : "reloaded",
+        log_event(r->what != RELOAD_ALL ? LEVEL_DEBUG
+                  : z->bad + z->kept    ? LEVEL_WARNING
+                                        : LEVEL_INFO,
+                  r->what != RELOAD_ALL ? "signed-again" : "reloaded",
                   "loaded=%u same=%u kept=%u bad=%u need_restart=%u", z->loaded, z->same, z->kept,
                   z->bad, r->restarts);
-        s->reloads += !r->only_due;
+        s->reloads += r->what == RELOAD_ALL;
         const char *error = z->bad + z->kept ? "some zones could not be loaded" : NULL;
         swap(s, r->served);
         if (r->client != NULL)
@@ -152,20 +160,42 @@ static void reload_done(struct loop_job *job)
     }
 }
 
-enum { SIGN_TICK_US = 5000000 };
+enum { SIGN_TICK_US = 5000000, SIGN_LOOK = 5000 };
+
+/* Looks at a part of the zones for keys that were changed by somebody since the last look at all of
+ * them: everything that is signed here changes the store too, and there may be very many. */
+static bool keys_changed(struct server *s, uint64_t now)
+{
+    const struct zone_set *z = s->served->zones;
+    uint64_t revision = signing_revision(s->signing);
+    bool changed = false;
+    if (s->sign_at == 0)
+        s->sign_pass = revision;
+    if (revision == s->sign_revision && s->sign_at == 0)
+        return false;
+    for (unsigned n = 0; n < SIGN_LOOK && s->sign_at < z->n; n++, s->sign_at++) {
+        const struct zone_entry *e = &z->v[s->sign_at];
+        changed |= signing_due(s->signing, e->name, &e->signing, now, true);
+    }
+    if (s->sign_at >= z->n) {
+        s->sign_at = 0;
+        s->sign_revision = s->sign_pass;
+    }
+    return changed;
+}
 
 static void sign_fired(struct loop_timer *t)
 {
     struct server *s = CONTAINER_OF(t, struct server, sign);
     const struct zone_set *z = s->served->zones;
-    uint64_t now = now_read().wall_s, revision = signing_revision(s->signing);
-    bool look = revision != s->sign_revision, due = false;
-    for (size_t i = 0; i < z->n && !due && s->reload == NULL; i++)
-        due = signing_due(s->signing, z->v[i].name, &z->v[i].signing, now, look);
-    if (s->reload == NULL && (!look || !due))
-        s->sign_revision = revision;
-    if (due)
-        begin(s, NULL, true, NULL);
+    uint64_t now = now_read().wall_s;
+    if (s->reload == NULL) {
+        bool due = false, look = keys_changed(s, now);
+        for (size_t i = 0; i < z->n && !due; i++)
+            due = signing_due(s->signing, z->v[i].name, &z->v[i].signing, now, false);
+        if (due || look)
+            begin(s, NULL, look ? SIGN_CHANGED : SIGN_DUE, NULL);
+    }
     loop_timer_set(&s->loop, t, s->loop.now.mono_us + SIGN_TICK_US);
 }
 
@@ -177,10 +207,10 @@ void signing_watch(struct server *s)
 
 void reload_begin(struct server *s, const uint8_t *only, struct ctl *client)
 {
-    begin(s, only, false, client);
+    begin(s, only, RELOAD_ALL, client);
 }
 
-static void begin(struct server *s, const uint8_t *only, bool only_due, struct ctl *client)
+static void begin(struct server *s, const uint8_t *only, enum reload_what what, struct ctl *client)
 {
     char state[64];
     struct timespec ts;
@@ -203,7 +233,7 @@ static void begin(struct server *s, const uint8_t *only, bool only_due, struct c
     r->job.run = reload_done;
     r->say = text_heap(1 << 20);
     r->has_only = only != NULL;
-    r->only_due = only_due;
+    r->what = what;
     if (only != NULL)
         name_copy(r->only.w, only);
     clock_gettime(CLOCK_MONOTONIC, &ts);

@@ -25,7 +25,7 @@ enum {
 };
 
 struct signing {
-    struct key_store *store;
+    _Atomic(struct key_store *) store; /* NULL until the first zone needs it; set once */
     char dir[STATE_DIR_MAX];
     pthread_mutex_t lock;      /* of opening */
     _Atomic uint64_t doubt_us; /* since when the clock has been doubted, monotonic; 0: never */
@@ -128,8 +128,9 @@ static enum status open_store(struct signing *g, const struct config *c, struct 
     pthread_mutex_lock(&g->lock);
     if (g->store == NULL)
         st = key_store_dir(c->dnssec.state_dir, g->dir, d);
-    if (st == ST_OK && g->store == NULL)
-        st = key_store_open(g->dir, false, &g->store, d);
+    struct key_store *fresh = NULL;
+    if (st == ST_OK && g->store == NULL && (st = key_store_open(g->dir, false, &fresh, d)) == ST_OK)
+        g->store = fresh;
     pthread_mutex_unlock(&g->lock);
     return st;
 }

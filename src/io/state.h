@@ -30,7 +30,9 @@ struct server {
     bool reload_again;     /* asked for meanwhile */
     struct signing *signing;
     struct loop_timer sign; /* looks whether zones have to be signed again */
-    uint64_t sign_revision; /* of the key store, as it was last looked at */
+    uint64_t sign_revision; /* of the key store, when all zones were looked at last */
+    uint64_t sign_pass;     /* when the look under way began */
+    size_t sign_at;         /* and how far it is */
     /* ctl.c */
     struct loop_watch control;
     struct loop_timer control_again; /* takes connections again */

@@ -47,6 +47,7 @@ struct zone_set_how {
     const uint8_t *only; /* load this zone anew, even if its files look the same, and take over
                           * all others; NULL: load those that changed */
     bool only_due;       /* look at no file: sign again what is due */
+    bool look;           /* also at keys that somebody has changed */
     struct signing *signing;
 };
 
