@@ -21,7 +21,8 @@ static bool keep_ds(struct chain *c, const struct rrset *ds, const uint8_t *zone
     uint8_t *p = malloc(ds->rdata_size + 1);
     if (p == NULL)
         return false;
-    memcpy(p, ds->rdata, ds->rdata_size);
+    if (ds->rdata_size > 0)
+        memcpy(p, ds->rdata, ds->rdata_size);
     free(c->ds_bytes);
     c->ds_bytes = p;
     name_copy(c->zone.w, zone);
