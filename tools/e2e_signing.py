@@ -258,7 +258,8 @@ def part_restart():
     ok(good, 'the zone verifies after all that', text)
     s.config['zones'][0]['dnssec'] = 'off'
     s.save()
-    s.ctl('reload')
+    said = s.ctl('reload').stdout
+    ok('give the file a serial above' in said, 'turned off, a serial that goes back is told of', said)
     ok(s.rrsigs('www.example.org', 'A') == [], 'turned off, the file is served as it is')
     s.stop()
 
@@ -436,6 +437,17 @@ def part_owner():
     ok(not s.start(), 'not started')
     ok('chmod' in s.text(), 'the hint names the command', s.text())
     s.stop()
+    os.chmod(s.path('state'), 0o700)
+    s.start()
+    t = Server([('example.org', 'auto')])
+    t.config['dnssec']['state-dir'] = s.path('state')
+    t.save()
+    ok(t.start() and 'another banyand' in t.text() and t.stat('zones_failing') == 1,
+       'a second server on the same state folder does not sign', t.text())
+    t.stop()
+    s.stop()
+    ok(t.start() and t.stat('zones_failing') == 0, 'one after the other can', t.text()[-1500:])
+    t.stop()
 
 
 def main():

@@ -10,9 +10,14 @@
 #include "io/log.h"
 #include "zone/diff.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 enum {
     RETRY_S = 60,       /* after a failure */
@@ -27,6 +32,7 @@ enum {
 struct signing {
     _Atomic(struct key_store *) store; /* NULL until the first zone needs it; set once */
     char dir[STATE_DIR_MAX];
+    int lock_fd;               /* -1: not yet */
     pthread_mutex_t lock;      /* of opening */
     _Atomic uint64_t doubt_us; /* since when the clock has been doubted, monotonic; 0: never */
     struct signing_counters count;
@@ -35,8 +41,10 @@ struct signing {
 struct signing *signing_new(void)
 {
     struct signing *g = calloc(1, sizeof *g);
-    if (g != NULL)
+    if (g != NULL) {
+        g->lock_fd = -1;
         pthread_mutex_init(&g->lock, NULL);
+    }
     return g;
 }
 
@@ -45,6 +53,8 @@ void signing_free(struct signing *g)
     if (g == NULL)
         return;
     key_store_close(g->store);
+    if (g->lock_fd >= 0)
+        close(g->lock_fd);
     pthread_mutex_destroy(&g->lock);
     free(g);
 }
@@ -122,6 +132,26 @@ static struct sign_policy policy_of(const struct config *c, const char *word)
 
 /* --- Keys --- */
 
+/* One server a state folder: two would give one serial number to different contents. */
+static enum status lock_state(struct signing *g, struct diag *d)
+{
+    char path[STATE_DIR_MAX + 16];
+    snprintf(path, sizeof path, "%s/server.lock", g->dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        diag_set(d, SEV_ERROR, "state-dir", NULL, "cannot open %s: %s", path, strerror(errno));
+        return ST_EIO;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        close(fd);
+        diag_set(d, SEV_ERROR, "state-dir-in-use", "give each server its own dnssec.state-dir",
+                 "another banyand signs with the state folder %s", g->dir);
+        return ST_EEXIST;
+    }
+    g->lock_fd = fd;
+    return ST_OK;
+}
+
 static enum status open_store(struct signing *g, const struct config *c, struct diag *d)
 {
     enum status st = ST_OK;
@@ -129,8 +159,14 @@ static enum status open_store(struct signing *g, const struct config *c, struct 
     if (g->store == NULL)
         st = key_store_dir(c->dnssec.state_dir, g->dir, d);
     struct key_store *fresh = NULL;
-    if (st == ST_OK && g->store == NULL && (st = key_store_open(g->dir, false, &fresh, d)) == ST_OK)
-        g->store = fresh;
+    if (st == ST_OK && g->store == NULL &&
+        (st = key_store_open(g->dir, false, &fresh, d)) == ST_OK) {
+        st = g->lock_fd >= 0 ? ST_OK : lock_state(g, d);
+        if (st == ST_OK)
+            g->store = fresh;
+        else
+            key_store_close(fresh);
+    }
     pthread_mutex_unlock(&g->lock);
     return st;
 }

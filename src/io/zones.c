@@ -204,6 +204,20 @@ static void not_loaded(struct load *l, struct loading *job, const struct zone_en
                   e->zone ? "kept" : "none");
 }
 
+/* The file of a zone that is no longer signed goes on with its own serial (RFC 1982). */
+static void warn_serial(struct loading *job, uint32_t was)
+{
+    const struct zone_entry *e = job->entry;
+    char name[NAME_TEXT_MAX];
+    name_str(e->name, name);
+    text_fmt(&job->say,
+             "zone %s: warning: its serial %u is older than %u, which was served while it was "
+             "signed: secondaries will not take it\n    hint: give the file a serial above %u\n",
+             name, zone_serial(e->zone), was, was);
+    log_event(LEVEL_WARNING, "serial-went-back", "zone=%s serial=%u was=%u", name,
+              zone_serial(e->zone), was);
+}
+
 static void load_one(struct load *l, struct loading *job)
 {
     struct zone_entry *e = job->entry;
@@ -231,6 +245,9 @@ static void load_one(struct load *l, struct loading *job)
         e->zone = NULL;
         sign_one(l, job, source, old);
         zone_drop(source);
+    } else if (old != NULL && old->signing.on && old->zone != NULL &&
+               (int32_t)(zone_serial(e->zone) - zone_serial(old->zone)) < 0) {
+        warn_serial(job, zone_serial(old->zone));
     }
 }
 
