@@ -22,7 +22,7 @@ static struct zone *zone_of(const char *origin, const char *const *rr) /* "owner
     oracle_begin(&o, &b, org.w);
     for (; *rr != NULL; rr++) {
         char owner[300], type[20];
-        uint16_t t;
+        uint16_t t = 0;
         struct name n;
         if (sscanf(*rr, "%299s %19s", owner, type) != 2 || !rr_type_parse(bytes_str(type), &t) ||
             name_parse(bytes_str(owner), org.w, &n) != ST_OK)
