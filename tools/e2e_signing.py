@@ -32,6 +32,8 @@ ZONE = '''$TTL 300
 @ SOA ns1 host 10 7200 3600 1209600 60
 @ NS ns1
 @ NS ns2.other.test.
+@ MX 20 www
+@ MX 10 ns1
 ns1 A 192.0.2.1
 www A 192.0.2.2
 *.wild TXT "x"

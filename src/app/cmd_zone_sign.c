@@ -18,7 +18,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EXIT_FINE = 0, EXIT_FOUND = 1, EXIT_FAILED = 2, OUT_CHUNK = 1 << 18, KEY_FILE_MAX = 65536 };
+enum {
+    EXIT_FINE = 0,
+    EXIT_FOUND = 1,
+    EXIT_FAILED = 2,
+    OUT_CHUNK = 1 << 18,
+    KEY_FILE_MAX = 65536,
+    ERRORS_SHOWN = 50
+};
 
 struct args {
     const char *out, *keys, *algorithm, *serial, *validity, *refresh, *jitter, *backdate, *at,
@@ -326,7 +333,7 @@ static bool load(const char *path, const struct args *a, struct zone **ret)
 {
     struct diag_sink sink = {.emit = show};
     struct name origin;
-    struct zone_load_options opt = {.default_ttl = 3600};
+    struct zone_load_options opt = {.default_ttl = 3600, .max_errors = ERRORS_SHOWN};
     if (a->default_ttl != NULL && !seconds("--default-ttl", a->default_ttl, &opt.default_ttl))
         return false;
     if (a->origin != NULL) {

@@ -71,6 +71,7 @@ static void signer_free(struct signer *s)
         sig_buffer_free(&s->lane[i].buffer);
         nsec3_hasher_free(s->lane[i].hasher);
         free(s->lane[i].types);
+        free(s->lane[i].order);
     }
     free(s->lane);
     for (unsigned i = 0; i < APEX_SETS; i++)

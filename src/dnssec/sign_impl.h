@@ -53,7 +53,9 @@ struct lane {
     struct sec_key *key[SIGN_KEYS];
     struct sig_buffer buffer;
     struct nsec3_hasher *hasher;
-    uint16_t *types; /* SIGN_TYPES */
+    uint16_t *types;       /* SIGN_TYPES */
+    const uint8_t **order; /* of two sets that are compared */
+    size_t order_cap;
     struct sign_stats stats;
 };
 

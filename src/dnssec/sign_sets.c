@@ -2,6 +2,7 @@
  * are kept where the set is the same, so that little changes when little changed. */
 #include "base/hash.h"
 #include "dnssec/sign_impl.h"
+#include "zone/rdata_order.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -91,14 +92,40 @@ static bool kept(const struct signer *s, const struct rrset *set, const struct r
     return false;
 }
 
+/* Whether two sets hold the same records, in whatever order: a set has none, and a zone that was
+ * written to a file and read again has them in the canonical one. */
+static bool same_records(struct lane *l, const struct rrset *a, const struct rrset *b)
+{
+    if (a->count != b->count || a->rdata_size != b->rdata_size)
+        return false;
+    if (memcmp(a->rdata, b->rdata, a->rdata_size) == 0)
+        return true;
+    if (a->count < 2)
+        return false;
+    if (l->order_cap < 2u * a->count) {
+        const uint8_t **v = realloc(l->order, 2u * a->count * sizeof *v);
+        if (v == NULL)
+            return false;
+        l->order = v;
+        l->order_cap = 2u * a->count;
+    }
+    rdata_order(a, l->order);
+    rdata_order(b, l->order + a->count);
+    for (unsigned i = 0; i < a->count; i++) {
+        const uint8_t *x = l->order[i], *y = l->order[a->count + i];
+        if (!bytes_equal(rdata_next(&x), rdata_next(&y)))
+            return false;
+    }
+    return true;
+}
+
 /* The signatures of the set in the old zone, if the set was the same there. */
-static bool old_signatures(const struct signer *s, const struct rrset *set,
+static bool old_signatures(const struct signer *s, struct lane *l, const struct rrset *set,
                            const struct zone_node *old, struct rrset *ret)
 {
     struct rrset was;
     return old != NULL && zone_rrset(s->plan->old, old, set->type, set->owner, &was) &&
-           was.ttl == set->ttl && was.rdata_size == set->rdata_size && was.count == set->count &&
-           memcmp(was.rdata, set->rdata, set->rdata_size) == 0 &&
+           was.ttl == set->ttl && same_records(l, &was, set) &&
            zone_rrsig(s->plan->old, old, set->type, set->owner, ret);
 }
 
@@ -114,7 +141,7 @@ enum status sign_set(struct signer *s, struct lane *l, const struct rrset *set,
 {
     const struct sign_policy *p = &s->plan->policy;
     struct rrset old_sigs;
-    bool same = old_signatures(s, set, old, &old_sigs);
+    bool same = old_signatures(s, l, set, old, &old_sigs);
     struct rrsig head = {
         .expiration = (uint32_t)(s->plan->now + p->validity_s - jitter(s, set)),
         .inception = (uint32_t)(s->plan->now - p->backdate_s),
