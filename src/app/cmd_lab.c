@@ -476,8 +476,8 @@ static int read_options(int argc, char **argv, struct lab_options *opt, char **w
         } else if (value != NULL && strcmp(a, "--port") == 0) {
             char *end;
             unsigned long port = strtoul(value, &end, 10);
-            if (*end != '\0' || port < 1 || port > 65000) {
-                complain("usage", "a number from 1 to 65000", "--port cannot be ", value);
+            if (end == value || *end != '\0' || port > 65000) { /* 0: the usual one */
+                complain("usage", "a number up to 65000", "--port cannot be ", value);
                 *ret_ok = false;
             }
             opt->port = (uint16_t)port;
