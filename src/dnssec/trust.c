@@ -10,7 +10,7 @@ static const struct {
     unsigned ede;
 } reasons[] = {
 #define TRUST_REASON(name, word, ede, text) {word, text, ede},
-#include "dnssec/trust_reasons.def"
+#include "core/trust_reasons.def"
 #undef TRUST_REASON
 };
 

@@ -17,7 +17,7 @@ enum trust {
 /* Why: the worst that can be said for sure. */
 enum trust_reason {
 #define TRUST_REASON(name, word, ede, text) TRUST_##name,
-#include "dnssec/trust_reasons.def"
+#include "core/trust_reasons.def"
 #undef TRUST_REASON
     TRUST_REASONS
 };
