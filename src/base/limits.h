@@ -155,6 +155,29 @@ enum {
      * for the last name and one for each alias made by a wildcard. */
     LIMIT_REPLY_SETS = 256,
     LIMIT_PROOF_RECORDS = 16,
+
+    /* Zones whose keys a worker remembers, or that they have none: about 6 KB and 700 bytes each. */
+    LIMIT_KEYRING = 2048,
+    /* Seconds that a zone's keys are kept at most, and at least (a TTL of 0 must not make a worker
+     * check the chain for each answer). */
+    LIMIT_KEYRING_MAX_S = 3600,
+    LIMIT_KEYRING_MIN_S = 5,
+    /* Seconds for which an answer that failed validation fails again without being asked for (RFC
+     * 4035 section 4.7): Unbound 60. Less, because who mends a zone looks at once. */
+    LIMIT_BOGUS_S = 30,
+    /* Servers that are asked before an answer that cannot be validated is called bogus. */
+    LIMIT_BOGUS_TRIES = 3,
+    /* Seconds that clocks may differ at both ends of a signature's validity: signers date inception
+     * back by an hour for the same reason. */
+    LIMIT_CLOCK_SKEW_S = 300,
+
+    /* Zones with trust anchors, and bytes of a file that holds them. IANA's root-anchors.xml has
+     * some 2,000; more than this is another file. */
+    LIMIT_ANCHORS = 64,
+    LIMIT_ANCHOR_FILE = 1 << 18,
+    /* Bytes of what a referral says of the keys below it (DS or denial records with signatures):
+     * NSEC3 with three RSA signatures of 4096 bits is 2,000. */
+    LIMIT_REFERRAL = 4096,
 };
 
 #endif
