@@ -156,7 +156,8 @@ enum {
     LIMIT_REPLY_SETS = 256,
     LIMIT_PROOF_RECORDS = 16,
 
-    /* Zones whose keys a worker remembers, or that they have none: about 6 KB and 700 bytes each. */
+    /* Zones whose keys a worker remembers, or that they have none: about 6 KB and 700 bytes each.
+     */
     LIMIT_KEYRING = 2048,
     /* Seconds that a zone's keys are kept at most, and at least (a TTL of 0 must not make a worker
      * check the chain for each answer). */

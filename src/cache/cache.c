@@ -5,18 +5,19 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* One cached answer. Its bytes follow it: owner name, packed RDATA, and for a negative entry the
- * SOA's owner and packed RDATA in place of the RDATA. */
+/* One cached answer. Its bytes follow it: owner name, packed RDATA, for a negative entry the SOA's
+ * owner and packed RDATA in place of the RDATA, and what is kept with it (pack_more). */
 struct entry {
     struct entry *chain;         /* in its bucket */
     struct entry *newer, *older; /* in the order of insertion, for SIEVE */
     uint64_t hash;
     uint64_t dies_mono_us, dies_wall_s; /* whichever clock says so first */
     uint32_t size;                      /* bytes charged to the budget */
-    uint32_t rdata_size;
+    uint32_t rdata_size, more_size;
     uint16_t type, rclass, count, reason;
     uint8_t kind, rank, name_len, soa_len; /* soa_len: of the SOA's owner; 0: there is no SOA */
-    bool visited;
+    uint8_t trust;
+    bool visited, cut;
     uint8_t data[];
 };
 
@@ -185,22 +186,92 @@ static struct rrset no_set(void)
     return (struct rrset){.count = 0};
 }
 
+/* --- What is kept with an entry --- */
+
+/* A set in `more`: length of its owner (0: the entry's own), owner, type, count, size, RDATA. */
+enum { MORE_HEAD = 1 + 2 + 2 + 4 };
+
+static bool own_owner(const struct rrset *set, const uint8_t *owner)
+{
+    return name_equal(set->owner, owner);
+}
+
+static size_t more_size(const struct cache_with *w, const uint8_t *owner)
+{
+    size_t n = 0;
+    if (w == NULL)
+        return 0;
+    for (unsigned i = 0; i < MIN(w->more_count, (unsigned)CACHE_MORE_SETS); i++)
+        n += MORE_HEAD + w->more[i].rdata_size +
+             (own_owner(&w->more[i], owner) ? 0 : name_len(w->more[i].owner));
+    return n + (w->text != NULL ? strlen(w->text) + 1 : 0);
+}
+
+static void pack_more(uint8_t *p, const struct cache_with *w, const uint8_t *owner)
+{
+    for (unsigned i = 0; i < MIN(w->more_count, (unsigned)CACHE_MORE_SETS); i++) {
+        const struct rrset *s = &w->more[i];
+        size_t n = own_owner(s, owner) ? 0 : name_len(s->owner);
+        *p++ = (uint8_t)n;
+        memcpy(p, s->owner, n);
+        p += n;
+        put_be16(p, s->type);
+        put_be16(p + 2, s->count);
+        put_be32(p + 4, s->rdata_size);
+        memcpy(p + 8, s->rdata, s->rdata_size);
+        p += 8 + s->rdata_size;
+    }
+    if (w->text != NULL)
+        memcpy(p, w->text, strlen(w->text) + 1);
+}
+
+/* p: a copy of e's `more`; owner: as in the entry. */
+static void unpack_more(const struct entry *e, const uint8_t *p, const uint8_t *owner,
+                        struct cache_entry *ret)
+{
+    const uint8_t *end = p + e->more_size;
+    ret->more_count = 0;
+    ret->text = NULL;
+    if (e->kind == CACHE_FAILURE) {
+        ret->text = p < end ? (const char *)p : NULL;
+        return;
+    }
+    while (p < end && ret->more_count < CACHE_MORE_SETS) {
+        struct rrset *s = &ret->more[ret->more_count++];
+        size_t n = *p++;
+        *s = (struct rrset){.owner = n > 0 ? p : owner,
+                            .type = get_be16(p + n),
+                            .rclass = CLASS_IN,
+                            .ttl = ret->ttl_s,
+                            .count = get_be16(p + n + 2),
+                            .rdata_size = get_be32(p + n + 4),
+                            .rdata = p + n + 8};
+        p += n + 8 + s->rdata_size;
+    }
+}
+
 /* Copies an entry out; false when the arena is full. */
-static bool copy_out(const struct entry *e, const uint8_t *name, struct now now, struct arena *a,
-                     struct cache_entry *ret)
+static bool copy_out(const struct entry *e, const uint8_t *name, struct now now, bool more,
+                     struct arena *a, struct cache_entry *ret)
 {
     ret->kind = (enum cache_kind)e->kind;
     ret->rank = (enum cache_rank)e->rank;
     ret->ttl_s = ttl_left(e, now);
     ret->reason = e->reason;
+    ret->trust = (enum cache_trust)e->trust;
+    ret->cut = e->cut;
+    ret->text = NULL;
+    ret->more_count = 0;
     ret->set = ret->soa = no_set();
-    size_t n = (size_t)e->soa_len + e->rdata_size;
-    if (n == 0)
+    size_t n = (size_t)e->soa_len + e->rdata_size, extra = more ? e->more_size : 0;
+    if (n + extra == 0)
         return true;
-    uint8_t *p = arena_alloc_bytes(a, n);
+    uint8_t *p = arena_alloc_bytes(a, n + extra);
     if (p == NULL)
         return false;
-    memcpy(p, e->data + e->name_len, n);
+    memcpy(p, e->data + e->name_len, n + extra);
+    if (extra > 0)
+        unpack_more(e, p + n, e->soa_len > 0 ? p : name, ret);
     struct rrset set = {.owner = name,
                         .type = e->type,
                         .rclass = e->rclass,
@@ -210,7 +281,7 @@ static bool copy_out(const struct entry *e, const uint8_t *name, struct now now,
                         .rdata = p + e->soa_len};
     if (e->kind == CACHE_RRSET) {
         ret->set = set;
-    } else {
+    } else if (e->soa_len > 0) {
         set.owner = p;
         set.type = RR_SOA;
         ret->soa = set;
@@ -218,8 +289,8 @@ static bool copy_out(const struct entry *e, const uint8_t *name, struct now now,
     return true;
 }
 
-enum cache_kind cache_get(struct cache *c, const uint8_t *name, uint16_t type, uint16_t rclass,
-                          struct now now, struct arena *a, struct cache_entry *ret)
+static enum cache_kind get(struct cache *c, const uint8_t *name, uint16_t type, uint16_t rclass,
+                           struct now now, bool more, struct arena *a, struct cache_entry *ret)
 {
     uint8_t lower[LIMIT_NAME];
     size_t n = name_lower(lower, name);
@@ -230,7 +301,7 @@ enum cache_kind cache_get(struct cache *c, const uint8_t *name, uint16_t type, u
     struct entry *e = find(s, entry_hash(nh, type, rclass), lower, n, type, rclass);
     if (e == NULL || expired(e, now)) /* RFC 2308 section 5: NXDOMAIN holds for every type */
         e = find(s, entry_hash(nh, 0, rclass), lower, n, 0, rclass);
-    if (e != NULL && !expired(e, now) && copy_out(e, name, now, a, ret)) {
+    if (e != NULL && !expired(e, now) && copy_out(e, name, now, more, a, ret)) {
         e->visited = true;
         s->st.hits++;
     } else {
@@ -239,6 +310,18 @@ enum cache_kind cache_get(struct cache *c, const uint8_t *name, uint16_t type, u
     }
     unlock(s);
     return ret->kind;
+}
+
+enum cache_kind cache_get(struct cache *c, const uint8_t *name, uint16_t type, uint16_t rclass,
+                          struct now now, struct arena *a, struct cache_entry *ret)
+{
+    return get(c, name, type, rclass, now, false, a, ret);
+}
+
+enum cache_kind cache_get_more(struct cache *c, const uint8_t *name, uint16_t type, uint16_t rclass,
+                               struct now now, struct arena *a, struct cache_entry *ret)
+{
+    return get(c, name, type, rclass, now, true, a, ret);
 }
 
 /* Makes room for `need` bytes by SIEVE: a hand walks from old to new, spares what was used since it
@@ -305,8 +388,10 @@ static void entry_put(struct cache *c, struct entry *e, uint64_t nh, uint32_t tt
     e->dies_wall_s = now.wall_s + ttl_s;
     lock(s);
     struct entry *old = find(s, e->hash, e->data, e->name_len, e->type, e->rclass);
-    /* RFC 2181 section 5.4.1: data of lower rank never replace fresh data of higher rank. */
-    if (old != NULL && !expired(old, now) && old->rank > e->rank) {
+    /* RFC 2181 section 5.4.1: data of lower rank never replace fresh data of higher rank; nor what
+     * was not validated what was. */
+    if (old != NULL && !expired(old, now) &&
+        (old->trust > e->trust || (old->trust == e->trust && old->rank > e->rank))) {
         unlock(s);
         free(e);
         return;
@@ -320,19 +405,36 @@ static void entry_put(struct cache *c, struct entry *e, uint64_t nh, uint32_t tt
         e->kind == CACHE_RRSET && e->rank > RANK_GLUE
             ? find(s, entry_hash(nh, 0, e->rclass), e->data, e->name_len, 0, e->rclass)
             : NULL;
-    if (nx != NULL)
+    if (nx != NULL && nx->trust <= e->trust)
         entry_remove(s, nx);
     insert(s, e, now);
     unlock(s);
 }
 
-void cache_put(struct cache *c, const struct rrset *set, enum cache_rank rank, struct now now)
+/* Room for `extra` bytes of data and for what goes with them; that is put in. */
+static struct entry *entry_with(const uint8_t *lower, size_t n, size_t extra,
+                                const struct cache_with *w, const uint8_t *owner)
+{
+    size_t more = more_size(w, owner);
+    struct entry *e = entry_new(lower, n, extra + more);
+    if (e == NULL || w == NULL)
+        return e;
+    e->trust = (uint8_t)w->trust;
+    e->cut = w->cut;
+    e->reason = w->reason;
+    e->more_size = (uint32_t)more;
+    pack_more(e->data + n + extra, w, owner);
+    return e;
+}
+
+void cache_put(struct cache *c, const struct rrset *set, enum cache_rank rank,
+               const struct cache_with *with, struct now now)
 {
     uint8_t lower[LIMIT_NAME];
     size_t n = name_lower(lower, set->owner);
     if (set->ttl == 0 || set->count == 0)
         return;
-    struct entry *e = entry_new(lower, n, set->rdata_size);
+    struct entry *e = entry_with(lower, n, set->rdata_size, with, set->owner);
     if (e == NULL)
         return;
     e->kind = CACHE_RRSET;
@@ -347,14 +449,15 @@ void cache_put(struct cache *c, const struct rrset *set, enum cache_rank rank, s
 
 void cache_put_negative(struct cache *c, enum cache_kind kind, const uint8_t *name, uint16_t type,
                         uint16_t rclass, uint32_t ttl_s, const struct rrset *soa, uint16_t reason,
-                        struct now now)
+                        const struct cache_with *with, struct now now)
 {
     uint8_t lower[LIMIT_NAME];
     size_t n = name_lower(lower, name);
     size_t soa_len = soa != NULL ? name_len(soa->owner) : 0;
     if (ttl_s == 0)
         return;
-    struct entry *e = entry_new(lower, n, soa != NULL ? soa_len + soa->rdata_size : 0);
+    struct entry *e = entry_with(lower, n, soa != NULL ? soa_len + soa->rdata_size : 0, with,
+                                 soa != NULL ? soa->owner : name);
     if (e == NULL)
         return;
     e->kind = (uint8_t)kind;
@@ -362,7 +465,8 @@ void cache_put_negative(struct cache *c, enum cache_kind kind, const uint8_t *na
     e->rank = kind == CACHE_FAILURE ? RANK_GLUE : RANK_AUTHORITY;
     e->type = kind == CACHE_NXDOMAIN ? 0 : type;
     e->rclass = rclass;
-    e->reason = reason;
+    if (kind == CACHE_FAILURE)
+        e->reason = reason;
     if (soa != NULL) {
         e->count = soa->count;
         e->soa_len = (uint8_t)soa_len;

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "base/limits.h"
 #include "core/env.h"
 #include "dns/rrset.h"
 
@@ -19,6 +20,9 @@ enum {
      * apart from what clients get for the same names: a child's own NS RRset can so never prolong
      * or change its delegation (ghost domains, CVE-2022-30698), and glue is never an answer. */
     CACHE_CLASS_CUT = 0xff00,
+    /* Questions whose answers failed validation (RFC 4035 section 4.7): apart, because clients that
+     * set CD get the data all the same. */
+    CACHE_CLASS_BAD = 0xff01,
 };
 
 /* How far data may be trusted (RFC 2181 section 5.4.1): higher replaces lower, lower never replaces
@@ -34,6 +38,27 @@ enum cache_rank {
 
 enum cache_kind { CACHE_NONE, CACHE_RRSET, CACHE_NODATA, CACHE_NXDOMAIN, CACHE_FAILURE };
 
+/* Whether it was validated (RFC 4035 section 4.3): more replaces less whatever the rank, and less
+ * never replaces more while that is fresh. What is bogus is not kept. */
+enum cache_trust {
+    CACHE_UNCHECKED,
+    CACHE_INSECURE, /* proved not to be signed */
+    CACHE_SECURE,
+};
+
+enum { CACHE_MORE_SETS = 1 + 2 * LIMIT_PROOF_RECORDS };
+
+/* What is kept with an entry; borrowed. */
+struct cache_with {
+    enum cache_trust trust;
+    bool cut;                 /* a denial of DS that proves an unsigned delegation */
+    const struct rrset *more; /* the RRSIGs of the set or SOA, and the denial records with theirs,
+                               * in the order in which they are to be sent */
+    unsigned more_count;      /* past CACHE_MORE_SETS they are left out */
+    uint16_t reason;          /* why it is not secure: for who keeps it to know */
+    const char *text;         /* FAILURE: what went wrong, or NULL */
+};
+
 /* An entry, copied out into the caller's arena. */
 struct cache_entry {
     enum cache_kind kind;
@@ -43,6 +68,12 @@ struct cache_entry {
     struct rrset
         soa; /* NODATA, NXDOMAIN: the SOA for the authority section; count 0 if there was none */
     uint16_t reason; /* FAILURE: enum reason of the culprit */
+    enum cache_trust trust;
+    bool cut;
+    /* By cache_get_more() only: */
+    const char *text; /* FAILURE: NULL if there is none */
+    unsigned more_count;
+    struct rrset more[CACHE_MORE_SETS];
 };
 
 /* Owns max_bytes at most. shards 0: as many as suit the size. NULL when memory is out. */
@@ -52,12 +83,17 @@ void cache_free(struct cache *c);
  * entries are CACHE_NONE. */
 enum cache_kind cache_get(struct cache *c, const uint8_t *name, uint16_t type, uint16_t rclass,
                           struct now now, struct arena *a, struct cache_entry *ret);
-/* Stores; silently declines what is too big, has TTL 0, or ranks below a fresh entry. */
-void cache_put(struct cache *c, const struct rrset *set, enum cache_rank rank, struct now now);
-/* kind NODATA, NXDOMAIN or FAILURE; soa may be NULL. */
+/* The same with what was kept beside it. */
+enum cache_kind cache_get_more(struct cache *c, const uint8_t *name, uint16_t type, uint16_t rclass,
+                               struct now now, struct arena *a, struct cache_entry *ret);
+/* Stores; silently declines what is too big, has TTL 0, or ranks below a fresh entry. with: NULL is
+ * unchecked and nothing more. */
+void cache_put(struct cache *c, const struct rrset *set, enum cache_rank rank,
+               const struct cache_with *with, struct now now);
+/* kind NODATA, NXDOMAIN or FAILURE; soa and with may be NULL. */
 void cache_put_negative(struct cache *c, enum cache_kind kind, const uint8_t *name, uint16_t type,
                         uint16_t rclass, uint32_t ttl_s, const struct rrset *soa, uint16_t reason,
-                        struct now now);
+                        const struct cache_with *with, struct now now);
 /* Flushes: takes effect at once for lookups. type 0: all types. Returns entries removed or hidden.
  */
 uint64_t cache_flush_name(struct cache *c, const uint8_t *name, uint16_t type);

@@ -31,7 +31,7 @@ static void put_a(struct cache *c, const struct name *n, uint8_t last, uint32_t 
                   enum cache_rank rank, struct now now)
 {
     uint8_t rd[] = {0, 4, 192, 0, 2, last};
-    cache_put(c, &(struct rrset){n->w, RR_A, CLASS_IN, ttl, 1, sizeof rd, rd}, rank, now);
+    cache_put(c, &(struct rrset){n->w, RR_A, CLASS_IN, ttl, 1, sizeof rd, rd}, rank, NULL, now);
 }
 
 static int get_a(struct cache *c, const struct name *n, struct now now, struct cache_entry *e)
@@ -90,19 +90,19 @@ TEST(negative_entries)
     uint8_t rd[] = {0, 22, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 5};
     struct rrset soa = {o.w, RR_SOA, CLASS_IN, 5, 1, sizeof rd, rd};
     struct cache_entry e;
-    cache_put_negative(c, CACHE_NXDOMAIN, n.w, RR_A, CLASS_IN, 30, &soa, 0, at(0));
+    cache_put_negative(c, CACHE_NXDOMAIN, n.w, RR_A, CLASS_IN, 30, &soa, 0, NULL, at(0));
     CHECK_EQ(cache_get(c, n.w, RR_MX, CLASS_IN, at(1), &a, &e), CACHE_NXDOMAIN);
     CHECK_EQ(e.soa.count, 1);
     CHECK_EQ(e.soa.ttl, 29);
     CHECK(name_equal(e.soa.owner, o.w));
-    cache_put_negative(c, CACHE_NODATA, o.w, RR_MX, CLASS_IN, 30, &soa, 0, at(0));
+    cache_put_negative(c, CACHE_NODATA, o.w, RR_MX, CLASS_IN, 30, &soa, 0, NULL, at(0));
     CHECK_EQ(cache_get(c, o.w, RR_MX, CLASS_IN, at(1), &a, &e), CACHE_NODATA);
     CHECK_EQ(cache_get(c, o.w, RR_A, CLASS_IN, at(1), &a, &e), CACHE_NONE);
     put_a(c, &n, 9, 60, RANK_ANSWER, at(2)); /* the name exists after all */
     CHECK_EQ(cache_get(c, n.w, RR_MX, CLASS_IN, at(3), &a, &e), CACHE_NONE);
-    cache_put_negative(c, CACHE_FAILURE, n.w, RR_A, CLASS_IN, 5, NULL, 7, at(3));
+    cache_put_negative(c, CACHE_FAILURE, n.w, RR_A, CLASS_IN, 5, NULL, 7, NULL, at(3));
     CHECK_EQ(get_a(c, &n, at(4), &e), 9); /* a failure hides no answer */
-    cache_put_negative(c, CACHE_FAILURE, n.w, RR_TXT, CLASS_IN, 5, NULL, 7, at(3));
+    cache_put_negative(c, CACHE_FAILURE, n.w, RR_TXT, CLASS_IN, 5, NULL, 7, NULL, at(3));
     CHECK_EQ(cache_get(c, n.w, RR_TXT, CLASS_IN, at(4), &a, &e), CACHE_FAILURE);
     CHECK_EQ(e.reason, 7);
     arena_free(&a);

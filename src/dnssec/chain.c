@@ -120,22 +120,22 @@ static const struct rrset *ds_of(const struct chain *c, const struct reply *r)
     return NULL;
 }
 
-/* Whether a reply without DS shows a delegation: then what is below is not signed. */
-static enum status shows_cut(const struct chain *c, const struct judge *j, const struct reply *r,
-                             enum proof *ret)
+enum status reply_shows_cut(const struct judge *j, struct zone_keys *keys, const struct reply *r,
+                            const uint8_t *name, bool *ret)
 {
     struct rrset set[LIMIT_PROOF_RECORDS];
-    struct proofs p = {c->zone.w, set, 0, j->hasher, j->budget};
+    struct proofs p = {zone_keys_name(keys), set, 0, j->hasher, j->budget};
     for (unsigned i = 0; i < r->n && p.n < LIMIT_PROOF_RECORDS; i++) {
         const struct reply_set *s = &r->set[i];
         struct trust_result t;
         if (s->set.type != RR_NSEC && s->set.type != RR_NSEC3)
             continue;
-        TRY(rrset_trust(c->keys, &s->set, &s->sigs, j->rules, j->budget, &t));
+        TRY(rrset_trust(keys, &s->set, &s->sigs, j->rules, j->budget, &t));
         if (t.trust == TRUST_SECURE && !t.wildcard)
             set[p.n++] = s->set;
     }
-    *ret = proof_unsigned(&p, c->below.w);
+    enum proof cut = proof_unsigned(&p, name);
+    *ret = cut == PROOF_HOLDS || cut == PROOF_OPT_OUT;
     return ST_OK;
 }
 
@@ -143,7 +143,7 @@ static enum status feed_ds(struct chain *c, const struct judge *j, const struct 
 {
     struct name room;
     const uint8_t *next;
-    enum proof cut;
+    bool cut;
     if (r == NULL) {
         end(c, TRUST_BOGUS, TRUST_NO_REPLY, c->below.w, RR_DS);
         return ST_OK;
@@ -169,8 +169,8 @@ static enum status feed_ds(struct chain *c, const struct judge *j, const struct 
         end(c, TRUST_SECURE, TRUST_OK, c->zone.w, RR_DNSKEY);
         return ST_OK;
     }
-    TRY(shows_cut(c, j, r, &cut));
-    if (cut == PROOF_HOLDS || cut == PROOF_OPT_OUT)
+    TRY(reply_shows_cut(j, c->keys, r, c->below.w, &cut));
+    if (cut)
         end(c, TRUST_INSECURE, TRUST_UNSIGNED, c->below.w, RR_DS);
     else
         go_on(c, c->below.w);

@@ -17,7 +17,10 @@ enum status reply_of(const struct msg *m, struct arena *a, struct reply *ret)
 {
     uint8_t *name = arena_dup(a, m->q.name.w, name_len(m->q.name.w));
     *ret = (struct reply){.name = name, .type = m->q.type, .rcode = (uint16_t)msg_rcode(m)};
-    ret->set = arena_zalloc(a, LIMIT_REPLY_SETS * sizeof *ret->set);
+    unsigned most = 0; /* sets, of those records that count */
+    for (unsigned i = 0; i < m->rr_count; i++)
+        most += m->rr[i].section != SECTION_ADDITIONAL && m->rr[i].type != RR_RRSIG;
+    ret->set = arena_zalloc(a, (MIN(most, (unsigned)LIMIT_REPLY_SETS) + 1) * sizeof *ret->set);
     if (ret->set == NULL || name == NULL)
         return ST_ENOMEM;
     for (unsigned i = 0; i < m->rr_count; i++) {

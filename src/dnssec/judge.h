@@ -49,6 +49,10 @@ struct verdict {
 enum status reply_judge(const struct judge *j, struct zone_keys *keys, const struct reply *r,
                         struct verdict *ret, struct name *room, const uint8_t **ret_next) MUST_USE;
 
+/* Whether a reply without DS shows a delegation at the name: then what is below is not signed. */
+enum status reply_shows_cut(const struct judge *j, struct zone_keys *keys, const struct reply *r,
+                            const uint8_t *name, bool *ret) MUST_USE;
+
 /* --- From an anchor to a zone --- */
 
 struct chain; /* heap */

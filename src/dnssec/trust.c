@@ -6,10 +6,10 @@
 #include <string.h>
 
 static const struct {
-    const char *word, *text;
+    const char *word, *text, *act;
     unsigned ede;
 } reasons[] = {
-#define TRUST_REASON(name, word, ede, text) {word, text, ede},
+#define TRUST_REASON(name, word, ede, text, act) {word, text, act, ede},
 #include "core/trust_reasons.def"
 #undef TRUST_REASON
 };
@@ -22,6 +22,11 @@ const char *trust_reason_word(enum trust_reason r)
 const char *trust_reason_text(enum trust_reason r)
 {
     return reasons[r].text;
+}
+
+const char *trust_reason_act(enum trust_reason r)
+{
+    return reasons[r].act;
 }
 
 unsigned trust_reason_ede(enum trust_reason r)
@@ -331,4 +336,9 @@ enum status zone_keys_trust(const struct rrset *dnskey, const struct rrset *sigs
         return ST_OK;
     *ret_keys = keep_keys(dnskey);
     return *ret_keys != NULL ? ST_OK : ST_ENOMEM;
+}
+
+struct zone_keys *zone_keys_of(const struct rrset *dnskey)
+{
+    return keep_keys(dnskey);
 }

@@ -16,7 +16,7 @@ enum trust {
 
 /* Why: the worst that can be said for sure. */
 enum trust_reason {
-#define TRUST_REASON(name, word, ede, text) TRUST_##name,
+#define TRUST_REASON(name, word, ede, text, act) TRUST_##name,
 #include "core/trust_reasons.def"
 #undef TRUST_REASON
     TRUST_REASONS
@@ -24,6 +24,8 @@ enum trust_reason {
 const char *trust_reason_word(enum trust_reason r);
 /* Words that go on from "the signature ..." or "the zone ...". */
 const char *trust_reason_text(enum trust_reason r);
+/* Who must do what about it; {zone} stands for the zone. */
+const char *trust_reason_act(enum trust_reason r);
 /* RFC 8914 info code. */
 unsigned trust_reason_ede(enum trust_reason r);
 
@@ -61,6 +63,8 @@ enum status zone_keys_trust(const struct rrset *dnskey, const struct rrset *sigs
                             const struct rrset *ds, const struct trust_rules *rules,
                             struct budget *b, struct trust_result *ret,
                             struct zone_keys **ret_keys) MUST_USE;
+/* The zone keys of a DNSKEY set that was trusted before (out of a cache). NULL: no memory. */
+struct zone_keys *zone_keys_of(const struct rrset *dnskey);
 /* Trusts a set if one of sigs (RRSIGs of its owner, of any type covered) is a good signature by one
  * of the keys (RFC 4035 section 5.3). sigs count 0: TRUST_NO_SIGNATURE. ST_ENOMEM. */
 enum status rrset_trust(struct zone_keys *keys, const struct rrset *set, const struct rrset *sigs,

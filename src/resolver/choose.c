@@ -58,7 +58,7 @@ static bool ask_for_address(struct resolver *r, struct lookup *l, struct now now
             *asked = true;
             struct trace_detail d = {.server = s->name.w, .zone = c->zone.w};
             note(l, now, WHY_SERVER_ADDRESS_NEEDED, &d);
-            if (lookup_child(r, l, s->name.w, pass == 0 ? RR_A : RR_AAAA, k, now))
+            if (lookup_child(r, l, s->name.w, pass == 0 ? RR_A : RR_AAAA, 0, k, now))
                 return true;
         }
     return false;

@@ -51,6 +51,50 @@ static uint16_t looked_up_type(const struct query *q)
     return q->in.q.type == RR_ANY ? RR_A : q->in.q.type;
 }
 
+/* Whether what this client is told has to be validated: not if it does so itself (CD, RFC 4035
+ * section 3.2.2), and signatures are not signed. */
+static bool wants_check(const struct query *q)
+{
+    return validating(resolver_of(q)) && (q->in.h.flags & MSG_CD) == 0 && q->in.q.type != RR_RRSIG;
+}
+
+static bool wants_dnssec(const struct query *q)
+{
+    return q->in.edns.present && q->in.edns.dnssec_ok;
+}
+
+/* RFC 6840 section 5.8: for those who understand it. */
+static void put_trust(struct query *q, enum cache_trust trust, uint16_t reason)
+{
+    struct resolver *r = resolver_of(q);
+    if (trust == CACHE_SECURE && validating(r)) {
+        r->count.secure++;
+        if (wants_dnssec(q) || (q->in.h.flags & MSG_AD) != 0)
+            q->reply.flags |= MSG_AD;
+    }
+    unsigned ede = trust_reason_ede((enum trust_reason)reason);
+    if (trust == CACHE_INSECURE && ede != 0) {
+        q->reply.ede = (int16_t)ede;
+        q->reply.ede_text = bytes_str(trust_reason_text((enum trust_reason)reason));
+    }
+}
+
+/* What goes with an answer, for one who wants DNSSEC records: the signatures of the item before,
+ * and denial records. */
+static void put_more(struct query *q, const struct rrset *more, unsigned n, bool denial)
+{
+    unsigned i = 0;
+    if (n > 0 && more[0].type == RR_RRSIG)
+        answer_put(&q->answer, denial ? SECTION_AUTHORITY : SECTION_ANSWER, ANSWER_SIGNATURE, false,
+                   &more[i++]);
+    for (; i + 1 < n; i += 2) {
+        if (answer_has(&q->answer, more[i].owner, more[i].type))
+            continue;
+        answer_put(&q->answer, SECTION_AUTHORITY, ANSWER_PROOF, false, &more[i]);
+        answer_put(&q->answer, SECTION_AUTHORITY, ANSWER_SIGNATURE, false, &more[i + 1]);
+    }
+}
+
 static void put_negative(struct query *q, const struct rrset *soa, bool nx)
 {
     if (soa->count > 0)
@@ -93,40 +137,91 @@ static void any_finish(struct query *q)
     }
 }
 
+/* An entry that this client may be told; else e->kind is CACHE_NONE. */
+static enum cache_kind usable(const struct query *q, const uint8_t *name, uint16_t type,
+                              struct cache_entry *e)
+{
+    struct resolver *r = resolver_of(q);
+    enum cache_kind (*get)(struct cache *, const uint8_t *, uint16_t, uint16_t, struct now,
+                           struct arena *, struct cache_entry *) =
+        wants_dnssec(q) ? cache_get_more : cache_get;
+    enum cache_kind k = get(r->cache, name, type, CLASS_IN, q->rq->now, &r->scratch, e);
+    if (k != CACHE_NONE && k != CACHE_FAILURE && e->trust == CACHE_UNCHECKED && wants_check(q))
+        e->kind = CACHE_NONE;
+    return e->kind;
+}
+
+/* Validation of it failed a moment ago (RFC 4035 section 4.7). */
+static bool known_bad(struct query *q, const uint8_t *name, uint16_t type)
+{
+    struct resolver *r = resolver_of(q);
+    struct cache_entry e;
+    if (!wants_check(q) || cache_get_more(r->cache, name, type, CACHE_CLASS_BAD, q->rq->now,
+                                          &r->scratch, &e) != CACHE_FAILURE)
+        return false;
+    (void)fail(q, RCODE_SERVFAIL, reason_ede((enum reason)e.reason));
+    if (e.text != NULL)
+        q->reply.ede_text = bytes_str(e.text);
+    r->count.servfail++;
+    return true;
+}
+
+static bool failed_before(struct query *q)
+{
+    (void)fail(q, RCODE_SERVFAIL, reason_ede(WHY_CACHE_FAILURE));
+    resolver_of(q)->count.servfail++;
+    return true;
+}
+
+static void lower(enum cache_trust *trust, uint16_t *reason, const struct cache_entry *e)
+{
+    if (e->trust >= *trust)
+        return;
+    *trust = e->trust;
+    *reason = e->reason;
+}
+
 /* The whole answer out of the cache, aliases too; false if something is missing. */
 static bool from_cache(struct query *q)
 {
     struct resolver *r = resolver_of(q);
     const uint8_t *name = q->in.q.name.w;
-    uint16_t type = looked_up_type(q);
+    uint16_t type = looked_up_type(q), reason = 0;
+    enum cache_trust trust = CACHE_SECURE;
     struct cache_entry e;
     arena_reset(&r->scratch);
     for (unsigned i = 0; i < LIMIT_CHAIN; i++) {
-        switch (cache_get(r->cache, name, type, CLASS_IN, q->rq->now, &r->scratch, &e)) {
+        switch (usable(q, name, type, &e)) {
         case CACHE_RRSET:
-            answer_put(&q->answer, SECTION_ANSWER, ANSWER_DATA, false, &e.set);
-            q->shape = SHAPE_ANSWER;
-            return true;
         case CACHE_NODATA:
         case CACHE_NXDOMAIN:
-            put_negative(q, &e.soa, e.kind == CACHE_NXDOMAIN);
+            if (e.kind == CACHE_RRSET) {
+                answer_put(&q->answer, SECTION_ANSWER, ANSWER_DATA, false, &e.set);
+                q->shape = SHAPE_ANSWER;
+            } else {
+                put_negative(q, &e.soa, e.kind == CACHE_NXDOMAIN);
+            }
+            put_more(q, e.more, e.more_count, e.kind != CACHE_RRSET);
+            lower(&trust, &reason, &e);
+            put_trust(q, trust, reason);
             return true;
         case CACHE_FAILURE:
-            if (q->in.q.type == RR_ANY && cache_get(r->cache, name, RR_CNAME, CLASS_IN, q->rq->now,
-                                                    &r->scratch, &e) == CACHE_RRSET)
-                break;
-            (void)fail(q, RCODE_SERVFAIL, reason_ede(WHY_CACHE_FAILURE));
-            r->count.servfail++;
-            return true;
+            if (q->in.q.type != RR_ANY || usable(q, name, RR_CNAME, &e) != CACHE_RRSET)
+                return failed_before(q);
+            break;
         case CACHE_NONE:
+            if (known_bad(q, name, type))
+                return true;
             break;
         }
-        if (type == RR_CNAME || cache_get(r->cache, name, RR_CNAME, CLASS_IN, q->rq->now,
-                                          &r->scratch, &e) != CACHE_RRSET)
+        if (type == RR_CNAME || usable(q, name, RR_CNAME, &e) != CACHE_RRSET)
             return false;
         answer_put(&q->answer, SECTION_ANSWER, ANSWER_ALIAS, false, &e.set);
+        put_more(q, e.more, e.more_count, false);
+        lower(&trust, &reason, &e);
         if (q->in.q.type == RR_ANY) {
             q->shape = SHAPE_ANSWER;
+            put_trust(q, trust, reason);
             return true;
         }
         name = e.set.rdata + 2;
@@ -190,9 +285,10 @@ static enum stage_result overload(struct query *q, const char *why)
 /* An equal question of a client in flight, or NULL. A sub-query is not joined: it has what is left
  * of somebody else's budget, who may have spent it for just that. A second lookup of the question
  * is the most that comes of it: clients after this one join that. */
-static struct lookup *joinable(struct resolver *r, const uint8_t *name, uint16_t type)
+static struct lookup *joinable(struct resolver *r, const uint8_t *name, uint16_t type,
+                               unsigned flags)
 {
-    struct lookup *l = lookup_find(r, NULL, name, type);
+    struct lookup *l = lookup_find(r, NULL, name, type, flags);
     return l != NULL && l->depth == 0 ? l : NULL;
 }
 
@@ -202,7 +298,8 @@ static enum stage_result begin_waiting(struct query *q)
     struct resolver *r = resolver_of(q);
     const uint8_t *name = q->in.q.name.w;
     uint16_t type = looked_up_type(q);
-    struct lookup *l = joinable(r, name, type);
+    unsigned flags = wants_check(q) ? LOOKUP_CHECK : 0;
+    struct lookup *l = joinable(r, name, type, flags);
     if (q->rq->wire.n > LIMIT_WAITING_QUERY)
         return overload(q, "the query is too long to be kept");
     if (!may_wait(r, q->rq) || (l != NULL && l->waiter_count >= LIMIT_WAITERS))
@@ -215,7 +312,7 @@ static enum stage_result begin_waiting(struct query *q)
         r->count.coalesced++;
     } else {
         struct job *j = job_new(r, q->rq->now, NULL);
-        if (j != NULL && (l = lookup_get(r, j, name, type, NULL, q->rq->now)) == NULL)
+        if (j != NULL && (l = lookup_get(r, j, name, type, flags, NULL, q->rq->now)) == NULL)
             job_drop(j);
         if (l == NULL) {
             client_free(r, c);
@@ -271,6 +368,8 @@ static struct bytes failure_text(struct resolver *r, const struct lookup *l, cha
     struct trace t;
     struct text out = text_of(buf, cap);
     uint32_t i = 0;
+    if (c->why >= WHY_BOGUS_OK && c->text[0] != '\0')
+        return bytes_str(c->text);
     trace_init(&t, r->now, true);
     struct trace_detail d = {.type = c->type,
                              .rcode = c->rcode,
@@ -302,12 +401,21 @@ static void fill(struct query *q, struct lookup *l, char text[EDE_TEXT_MAX])
             q->reply.ede_text = failure_text(r, l, text, EDE_TEXT_MAX);
         return;
     }
-    for (unsigned i = 0; i < l->answers; i++)
+    bool more = wants_dnssec(q);
+    for (unsigned i = 0; i < l->answers; i++) {
         answer_put(&q->answer, SECTION_ANSWER, ANSWER_DATA, false, &l->answer[i]);
+        if (more && l->answer_sigs[i].count > 0)
+            put_more(q, &l->answer_sigs[i], 1, false);
+    }
     q->reply.rcode = l->rcode == RCODE_SERVFAIL ? RCODE_NOERROR : l->rcode;
     q->shape = SHAPE_ANSWER;
     if (l->why == WHY_ANSWERED_NODATA || l->why == WHY_ANSWERED_NXDOMAIN)
         put_negative(q, &l->soa, l->why == WHY_ANSWERED_NXDOMAIN);
+    for (unsigned i = 0; more && i < l->proofs; i++)
+        answer_put(&q->answer, SECTION_AUTHORITY,
+                   l->proof[i].type == RR_RRSIG ? ANSWER_SIGNATURE : ANSWER_PROOF, false,
+                   &l->proof[i]);
+    put_trust(q, l->trust, l->trust_reason);
     any_finish(q);
 }
 
@@ -336,11 +444,11 @@ size_t client_answer(struct resolver *r, struct client *c, struct lookup *l, str
 enum status resolver_resolve(struct resolver *r, const struct resolve_task *task, struct now now)
 {
     uint8_t wire[WIRE_QUERY_MAX];
-    struct edns_out o = {.present = true, .udp_size = LIMIT_EDNS_UDP};
+    struct edns_out o = {.present = true, .udp_size = LIMIT_EDNS_UDP, .dnssec_ok = task->dnssec};
     struct request rq = {.transport = TRANSPORT_LOCAL, .now = now, .out_cap = LIMIT_MESSAGE};
     r->now = now;
-    rq.wire = bytes_of(
-        wire, encode_query(wire, sizeof wire, 0, MSG_RD, task->name, task->type, task->rclass, &o));
+    rq.wire = bytes_of(wire, encode_query(wire, sizeof wire, 0, MSG_RD | MSG_AD, task->name,
+                                          task->type, task->rclass, &o));
     struct client *c = client_new(r, &rq);
     struct job *j = job_new(r, now, task);
     size_t n = 0;
@@ -360,11 +468,12 @@ enum status resolver_resolve(struct resolver *r, const struct resolve_task *task
         return ST_OK;
     }
     struct lookup *l = NULL;
+    unsigned flags = validating(r) && !task->unchecked && task->type != RR_RRSIG ? LOOKUP_CHECK : 0;
     if (c != NULL && j != NULL) {
         uint16_t type = looked_up_type(&r->query);
         if (!j->alone)
-            l = joinable(r, task->name, type);
-        if (l == NULL && (l = lookup_get(r, j, task->name, type, NULL, now)) != NULL)
+            l = joinable(r, task->name, type, flags);
+        if (l == NULL && (l = lookup_get(r, j, task->name, type, flags, NULL, now)) != NULL)
             j = NULL; /* the lookup has it now */
     }
     if (j != NULL)

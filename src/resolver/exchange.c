@@ -59,7 +59,8 @@ void exchange_end(struct resolver *r, struct exchange *x)
 
 static void question_write(struct resolver *r, struct lookup *l, struct exchange *x)
 {
-    struct edns_out o = {.present = x->edns, .udp_size = r->opt->udp_size};
+    /* RFC 4035 section 3.2.1: DO always, so that what is kept serves those who validate too. */
+    struct edns_out o = {.present = x->edns, .udp_size = r->opt->udp_size, .dnssec_ok = true};
     x->qid = env_random16(r->env);
     x->size =
         encode_query(x->wire, sizeof x->wire, x->qid, 0, l->asked.w, l->asked_type, CLASS_IN, &o);
@@ -86,7 +87,10 @@ void exchange_send(struct resolver *r, struct lookup *l, unsigned address, struc
     x->address = (uint8_t)address;
     x->transport = a->tcp ? TRANSPORT_TCP : TRANSPORT_UDP;
     /* A server that never answered may be one that drops EDNS: the last try goes without. */
-    x->edns = !(a->no_edns || s.no_edns || (!s.known && a->tries + 1 == LIMIT_ADDRESS_TRIES));
+    x->edns = a->edns_again
+                  ? !a->no_edns
+                  : !(a->no_edns || s.no_edns || (!s.known && a->tries + 1 == LIMIT_ADDRESS_TRIES));
+    a->plain = !x->edns;
     x->timeout_ms = a->tcp ? MAX(s.timeout_ms, (uint32_t)TCP_TIMEOUT_MS) : s.timeout_ms;
     x->sent_us = now.mono_us;
     question_write(r, l, x);

@@ -7,10 +7,18 @@ static uint32_t ttl_clamp(const struct resolver *r, uint32_t ttl)
     return MIN(MAX(ttl, r->opt->ttl_min_s), r->opt->ttl_max_s);
 }
 
+/* Keeps a set of the answer, and puts it into the result with what belongs to it. */
 static void store(struct resolver *r, struct lookup *l, struct rrset *set, bool aa, struct now now)
 {
-    set->ttl = ttl_clamp(r, set->ttl);
-    cache_put(l->job->cache, set, aa ? RANK_ANSWER : RANK_NONAUTH_ANSWER, now);
+    struct rrset more[CACHE_MORE_SETS];
+    struct cache_with w;
+    uint32_t most = set->ttl;
+    with_reply(l, set, false, &most, now, &w, more);
+    set->ttl = MIN(ttl_clamp(r, set->ttl), most);
+    cache_put(l->job->cache, set, aa ? RANK_ANSWER : RANK_NONAUTH_ANSWER, &w, now);
+    lookup_answer(l, set, NULL);
+    lookup_with(l, more, w.more_count, false);
+    lookup_trust(l, l->part, l->part_reason);
     struct trace_detail d = {.name = set->owner, .type = set->type, .value = set->ttl};
     note(l, now, WHY_CACHE_STORE, &d);
 }
@@ -23,12 +31,10 @@ static bool follow_aliases(struct resolver *r, struct lookup *l, struct reading 
         struct rrset *s = &rd->alias[i];
         if (s->type == RR_DNAME) {
             store(r, l, s, aa, now);
-            lookup_answer(l, s);
             lookup_dname(r, l, s, now);
             i++; /* the CNAME behind it is made from it, and not kept */
         } else {
             store(r, l, s, aa, now);
-            lookup_answer(l, s);
             lookup_alias(r, l, s->rdata + 2, now);
         }
         if (l->phase == PHASE_DONE)
@@ -46,7 +52,6 @@ static void found(struct resolver *r, struct lookup *l, const struct msg *m, str
     store(r, l, &rd->set, aa, now);
     if (l->asked_type == RR_NS && name_is_root(l->at) && name_is_root(l->cut.zone.w))
         prime_store(r, l, m, now);
-    lookup_answer(l, &rd->set);
     lookup_end(r, l, WHY_ANSWERED, RCODE_NOERROR, "from the zone's server", now);
 }
 
@@ -59,13 +64,17 @@ static void denied(struct resolver *r, struct lookup *l, struct reading *rd, boo
     if (!follow_aliases(r, l, rd, aa, now))
         return;
     if (rd->soa.count == 1) {
-        struct rrset *soa = &rd->soa;
-        uint32_t minimum = get_be32(soa->rdata + soa->rdata_size - 4);
-        soa->ttl = MIN(MIN(soa->ttl, minimum), MIN(r->opt->negative_ttl_max_s, r->opt->ttl_max_s));
+        struct rrset *soa = &rd->soa, more[CACHE_MORE_SETS];
+        struct cache_with w;
+        uint32_t minimum = get_be32(soa->rdata + soa->rdata_size - 4), most = soa->ttl;
+        with_reply(l, soa, true, &most, now, &w, more);
+        soa->ttl = MIN(MIN(most, minimum), MIN(r->opt->negative_ttl_max_s, r->opt->ttl_max_s));
         cache_put_negative(l->job->cache, nx ? CACHE_NXDOMAIN : CACHE_NODATA, l->at, l->type,
-                           CLASS_IN, soa->ttl, soa, 0, now);
+                           CLASS_IN, soa->ttl, soa, 0, &w, now);
         l->soa = *soa;
+        lookup_with(l, more, w.more_count, true);
     }
+    lookup_trust(l, l->part, l->part_reason);
     if (nx)
         lookup_end(r, l, WHY_ANSWERED_NXDOMAIN, RCODE_NXDOMAIN, NULL, now);
     else
@@ -79,13 +88,15 @@ static void refer(struct resolver *r, struct lookup *l, const struct msg *m, str
     static const uint16_t types[] = {RR_A, RR_AAAA};
     struct cut *c = &l->cut;
     struct cache *cache = l->job->cache;
-    struct name parent = c->zone;
+    struct name parent = c->zone, child;
+    name_copy(child.w, ns->owner);
+    referral_keep(r, l, m, child.w, ns->ttl, now);
     struct bailiwick b = {.zone = parent.w, .name = ns->owner, .ns = ns};
     /* Not longer than the delegation above it: see delegation.c. */
     uint64_t left_s = c->dies_us > now.mono_us ? (c->dies_us - now.mono_us) / 1000000 : 0;
     ns->ttl = (uint32_t)MIN(MIN(ns->ttl, r->opt->ttl_max_s), left_s);
     ns->rclass = CACHE_CLASS_CUT;
-    cache_put(cache, ns, RANK_REFERRAL, now);
+    cache_put(cache, ns, RANK_REFERRAL, NULL, now);
     cut_begin(c, ns->owner, MIN(c->dies_us, now.mono_us + (uint64_t)ns->ttl * 1000000));
     cut_servers(c, ns);
     for (unsigned k = 0; k < c->servers; k++)
@@ -98,7 +109,7 @@ static void refer(struct resolver *r, struct lookup *l, const struct msg *m, str
             cut_add(r, c, k, &set);
             set.ttl = MIN(set.ttl, ns->ttl);
             set.rclass = CACHE_CLASS_CUT;
-            cache_put(cache, &set, RANK_GLUE, now);
+            cache_put(cache, &set, RANK_GLUE, NULL, now);
         }
     cut_addresses_cached(r, l, now);
     l->full = false;
@@ -186,6 +197,13 @@ static void note_reply(struct lookup *l, const struct exchange *x, const struct 
     }
 }
 
+/* True if the reply is one that is kept or given to somebody, and so has to be judged. */
+static bool is_final(const struct reading *rd)
+{
+    return rd->kind == KIND_ANSWER || rd->kind == KIND_ALIAS || rd->kind == KIND_NXDOMAIN ||
+           rd->kind == KIND_NODATA;
+}
+
 static void take(struct resolver *r, struct lookup *l, const struct msg *m, struct reading *rd,
                  struct cut_address *a, struct now now)
 {
@@ -195,6 +213,14 @@ static void take(struct resolver *r, struct lookup *l, const struct msg *m, stru
             show_more(l);
         else
             show_all(l, now);
+        return;
+    }
+    if (is_final(rd) && !reply_valid(r, l, m, rd, a, now))
+        return;
+    l->pending = (struct bytes){NULL, 0};
+    l->walked = false;
+    if (is_final(rd) && (l->flags & LOOKUP_KEYS) != 0) {
+        keys_take(r, l, rd, a, now);
         return;
     }
     switch (rd->kind) {
@@ -268,4 +294,20 @@ void reply_follow(struct resolver *r, struct lookup *l, struct exchange *x, stru
         return; /* the lookup and its exchange are gone */
     exchange_end(r, x);
     lookup_ready(r, l);
+}
+
+void reply_resume(struct resolver *r, struct lookup *l, struct now now)
+{
+    struct msg m;
+    struct reading *rd = &r->reading;
+    l->walked = true;
+    l->phase = PHASE_ASK;
+    arena_reset(&r->scratch);
+    if (msg_parse(l->pending, &r->scratch, &m) !=
+        ST_OK) { /* for want of memory: it was read once */
+        lookup_overload(r, l, "out of memory", now);
+        return;
+    }
+    classify(l, &m, rd);
+    take(r, l, &m, rd, &l->cut.address[l->pending_address], now);
 }

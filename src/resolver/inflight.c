@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { SPARE_MAX = 64, WAITS_MAX = 64 };
+enum { SPARE_MAX = 64, WAITS_MAX = 64, KEYRING_COLD = 64 };
 
 struct job *job_new(struct resolver *r, struct now now, const struct resolve_task *task)
 {
@@ -15,10 +15,17 @@ struct job *job_new(struct resolver *r, struct now now, const struct resolve_tas
     j->cold = task != NULL && task->cold;
     j->alone = task != NULL && cold_or_armed(task);
     j->cache = r->cache;
+    j->keyring = r->keyring;
     /* What is found on the way has to be kept somewhere: a cold job has a cache of its own. */
-    if (j->cold && (j->cache = cache_new((size_t)1 << 20, 1, r->env)) == NULL) {
-        free(j);
-        return NULL;
+    if (j->cold) {
+        j->cache = cache_new((size_t)1 << 20, 1, r->env);
+        j->keyring = keyring_new(KEYRING_COLD, &r->key);
+        if (j->cache == NULL || j->keyring == NULL) {
+            cache_free(j->cache);
+            keyring_free(j->keyring);
+            free(j);
+            return NULL;
+        }
     }
     j->budget.deadline_us = now.mono_us + (uint64_t)LIMIT_QUERY_MS * 1000;
     trace_init(&j->trace, now, task != NULL && task->armed);
@@ -30,33 +37,35 @@ void job_drop(struct job *j)
     if (j->refs > 0 && --j->refs > 0)
         return;
     trace_free(&j->trace);
-    if (j->cold)
+    if (j->cold) {
         cache_free(j->cache);
+        keyring_free(j->keyring);
+    }
     free(j);
 }
 
 static uint64_t question_hash(const struct resolver *r, const struct job *j, const uint8_t *name,
-                              uint16_t type)
+                              uint16_t type, unsigned flags)
 {
     uint8_t lower[LIMIT_NAME];
     uint64_t h = siphash13(&r->key, lower, name_lower(lower, name));
-    return hash_mix(h ^ type ^ (j != NULL && j->alone ? (uintptr_t)j : 0));
+    return hash_mix(h ^ type ^ (uint64_t)flags << 16 ^ (j != NULL && j->alone ? (uintptr_t)j : 0));
 }
 
 static struct lookup *table_find(struct resolver *r, const struct job *j, const uint8_t *name,
-                                 uint16_t type, uint64_t h)
+                                 uint16_t type, unsigned flags, uint64_t h)
 {
     for (struct lookup *l = r->table[h & r->table_mask]; l != NULL; l = l->chain)
-        if (l->hash == h && l->type == type && name_equal(l->name.w, name) &&
+        if (l->hash == h && l->type == type && l->flags == flags && name_equal(l->name.w, name) &&
             (j != NULL && j->alone ? l->job == j : !l->job->alone))
             return l;
     return NULL;
 }
 
 struct lookup *lookup_find(struct resolver *r, const struct job *j, const uint8_t *name,
-                           uint16_t type)
+                           uint16_t type, unsigned flags)
 {
-    return table_find(r, j, name, type, question_hash(r, j, name, type));
+    return table_find(r, j, name, type, flags, question_hash(r, j, name, type, flags));
 }
 
 static struct lookup *lookup_alloc(struct resolver *r)
@@ -77,14 +86,16 @@ static struct lookup *lookup_alloc(struct resolver *r)
 }
 
 struct lookup *lookup_get(struct resolver *r, struct job *j, const uint8_t *name, uint16_t type,
-                          struct lookup *parent, struct now now)
+                          unsigned flags, struct lookup *parent, struct now now)
 {
-    uint64_t h = question_hash(r, j, name, type);
+    uint64_t h = question_hash(r, j, name, type, flags);
     struct lookup *l = r->lookup_count < LIMIT_LOOKUPS ? lookup_alloc(r) : NULL;
     if (l == NULL)
         return NULL;
     name_copy(l->name.w, name);
     l->type = type;
+    l->flags = (uint8_t)flags;
+    l->trust = CACHE_SECURE;
     l->hash = h;
     l->at = l->name.w;
     l->cut_max = LIMIT_LABELS;
@@ -139,9 +150,9 @@ static bool waits_for(const struct lookup *from, const struct lookup *for_whom)
 }
 
 bool lookup_child(struct resolver *r, struct lookup *l, const uint8_t *name, uint16_t type,
-                  unsigned server, struct now now)
+                  unsigned flags, unsigned server, struct now now)
 {
-    struct lookup *c = lookup_find(r, l->job, name, type);
+    struct lookup *c = lookup_find(r, l->job, name, type, flags);
     if (c != NULL && (waits_for(c, l) || c->waiter_count >= LIMIT_WAITERS)) {
         struct trace_detail d = {.name = name, .zone = l->cut.zone.w, .type = type};
         note(l, now, WHY_SERVER_LOOP, &d);
@@ -157,7 +168,7 @@ bool lookup_child(struct resolver *r, struct lookup *l, const uint8_t *name, uin
         }
         if (!spend(l, BUDGET_SUBQUERIES, 1, now))
             return false;
-        c = lookup_get(r, l->job, name, type, l, now);
+        c = lookup_get(r, l->job, name, type, flags, l, now);
         l->starved |= c == NULL;
         if (c == NULL)
             return false;
@@ -221,6 +232,7 @@ void lookup_unlist(struct resolver *r, struct lookup *l)
 
 void lookup_free(struct resolver *r, struct lookup *l)
 {
+    walk_end(l);
     list_remove(&l->link);
     list_remove(&l->all);
     r->lookup_count--;

@@ -2,6 +2,7 @@
 #include "resolver/machine.h"
 
 #include "dns/rdata.h"
+#include <stdio.h>
 
 enum { STEPS_MAX = 256, VERDICT_RECORDS = 4 };
 
@@ -15,6 +16,8 @@ void note(struct lookup *l, struct now now, enum reason why, const struct trace_
     if (j->culprit.why != 0 && (why == WHY_SERVERS_FAILED || why == WHY_SERVERS_UNKNOWN ||
                                 why == WHY_DEADLINE || why == WHY_BUDGET_SPENT))
         return;
+    if (j->culprit.why >= WHY_BOGUS_OK && why < WHY_BOGUS_OK)
+        return;
     j->culprit = (struct culprit){.why = (uint16_t)why,
                                   .type = d->type,
                                   .rcode = d->rcode,
@@ -26,6 +29,8 @@ void note(struct lookup *l, struct now now, enum reason why, const struct trace_
         name_copy(j->culprit.name.w, d->name);
     if (d->zone != NULL)
         name_copy(j->culprit.zone.w, d->zone);
+    if (why >= WHY_BOGUS_OK && d->text != NULL)
+        snprintf(j->culprit.text, sizeof j->culprit.text, "%s", d->text);
 }
 
 bool spend(struct lookup *l, enum budget_item item, uint32_t amount, struct now now)
@@ -40,10 +45,20 @@ bool spend(struct lookup *l, enum budget_item item, uint32_t amount, struct now 
     return false;
 }
 
-void lookup_answer(struct lookup *l, const struct rrset *set)
+void lookup_answer(struct lookup *l, const struct rrset *set, const struct rrset *sigs)
 {
-    if (l->answers < ANSWERS_MAX)
-        l->answer[l->answers++] = *set;
+    if (l->answers == ANSWERS_MAX)
+        return;
+    l->answer[l->answers] = *set;
+    l->answer_sigs[l->answers++] = sigs != NULL ? *sigs : (struct rrset){.count = 0};
+}
+
+void lookup_trust(struct lookup *l, enum cache_trust part, uint16_t reason)
+{
+    if (part >= l->trust)
+        return;
+    l->trust = part;
+    l->trust_reason = reason;
 }
 
 void lookup_alias(struct resolver *r, struct lookup *l, const uint8_t *target, struct now now)
@@ -78,7 +93,7 @@ void lookup_dname(struct resolver *r, struct lookup *l, const struct rrset *dnam
     struct rrset cname;
     switch (dname_cname(&l->arena, dname, l->at, &cname)) {
     case ST_OK:
-        lookup_answer(l, &cname);
+        lookup_answer(l, &cname, NULL);
         if (l->type == RR_CNAME)
             lookup_end(r, l, WHY_ANSWERED, RCODE_NOERROR, "made from a DNAME", now);
         else
@@ -93,6 +108,44 @@ void lookup_dname(struct resolver *r, struct lookup *l, const struct rrset *dnam
     }
 }
 
+/* Puts an entry into the result. */
+static void from_entry(struct lookup *l, const struct cache_entry *e)
+{
+    bool denial = e->kind != CACHE_RRSET;
+    if (denial) {
+        l->soa = e->soa;
+        l->shows_cut = e->cut;
+    } else {
+        lookup_answer(l, &e->set, NULL);
+    }
+    lookup_with(l, e->more, e->more_count, denial);
+    lookup_trust(l, e->trust, e->reason);
+}
+
+/* What was not validated is no answer for one who wants that. */
+static bool may_use(const struct lookup *l, const struct cache_entry *e)
+{
+    return (l->flags & LOOKUP_CHECK) == 0 || e->kind == CACHE_FAILURE ||
+           e->trust != CACHE_UNCHECKED;
+}
+
+/* Validation failed a moment ago (RFC 4035 section 4.7). */
+static bool known_bad(struct resolver *r, struct lookup *l, struct now now)
+{
+    struct cache_entry e;
+    if ((l->flags & LOOKUP_CHECK) == 0 ||
+        cache_get_more(l->job->cache, l->at, l->type, CACHE_CLASS_BAD, now, &l->arena, &e) !=
+            CACHE_FAILURE)
+        return false;
+    struct trace_detail d = {.name = l->at, .type = l->type, .value = e.ttl_s};
+    note(l, now, WHY_CACHE_FAILURE, &d);
+    struct trace_detail why = {.name = l->at, .type = l->type, .text = e.text};
+    note(l, now, (enum reason)e.reason, &why);
+    l->was_bad = true;
+    lookup_end(r, l, WHY_FAILED, RCODE_SERVFAIL, "it failed validation a moment ago", now);
+    return true;
+}
+
 /* Settles the lookup from a cache entry; false if that is not possible. */
 static bool settle(struct resolver *r, struct lookup *l, const struct cache_entry *e,
                    struct now now)
@@ -101,13 +154,13 @@ static bool settle(struct resolver *r, struct lookup *l, const struct cache_entr
     switch (e->kind) {
     case CACHE_RRSET:
         note(l, now, WHY_CACHE_HIT, &d);
-        lookup_answer(l, &e->set);
+        from_entry(l, e);
         lookup_end(r, l, WHY_ANSWERED, RCODE_NOERROR, "from the cache", now);
         return true;
     case CACHE_NODATA:
     case CACHE_NXDOMAIN:
         note(l, now, WHY_CACHE_NEGATIVE, &d);
-        l->soa = e->soa;
+        from_entry(l, e);
         if (e->kind == CACHE_NODATA)
             lookup_end(r, l, WHY_ANSWERED_NODATA, RCODE_NOERROR, NULL, now);
         else
@@ -131,14 +184,16 @@ static bool cached_dname(struct resolver *r, struct lookup *l, struct now now)
     if (name_is_root(l->at))
         return false;
     for (const uint8_t *n = name_parent(l->at); !name_is_root(n); n = name_parent(n)) {
-        if (cache_get(l->job->cache, n, RR_DNAME, CLASS_IN, now, &l->arena, &e) != CACHE_RRSET)
+        if (cache_get_more(l->job->cache, n, RR_DNAME, CLASS_IN, now, &l->arena, &e) !=
+                CACHE_RRSET ||
+            !may_use(l, &e))
             continue;
         struct trace_detail d = {.name = n, .type = RR_DNAME, .value = e.ttl_s};
         note(l, now, WHY_CACHE_HIT, &d);
         e.set.owner = arena_dup(&l->arena, n, name_len(n));
         if (e.set.owner == NULL)
             return false;
-        lookup_answer(l, &e.set);
+        from_entry(l, &e);
         lookup_dname(r, l, &e.set, now);
         return true;
     }
@@ -150,14 +205,22 @@ static void from_cache(struct resolver *r, struct lookup *l, struct now now)
     struct cache *c = l->job->cache;
     struct cache_entry e;
     struct trace_detail d = {.name = l->at, .type = l->type};
-    (void)cache_get(c, l->at, l->type, CLASS_IN, now, &l->arena, &e);
-    if (settle(r, l, &e, now))
+    if ((l->flags & LOOKUP_KEYS) != 0) {
+        if (!keys_cached(r, l, now))
+            l->phase = PHASE_CUT;
+        return;
+    }
+    (void)cache_get_more(c, l->at, l->type, CLASS_IN, now, &l->arena, &e);
+    if (may_use(l, &e) && settle(r, l, &e, now))
+        return;
+    if (known_bad(r, l, now))
         return;
     if (l->type != RR_CNAME &&
-        cache_get(c, l->at, RR_CNAME, CLASS_IN, now, &l->arena, &e) == CACHE_RRSET) {
+        cache_get_more(c, l->at, RR_CNAME, CLASS_IN, now, &l->arena, &e) == CACHE_RRSET &&
+        may_use(l, &e)) {
         struct trace_detail alias = {.name = l->at, .type = RR_CNAME, .value = e.ttl_s};
         note(l, now, WHY_CACHE_HIT, &alias);
-        lookup_answer(l, &e.set);
+        from_entry(l, &e);
         lookup_alias(r, l, e.set.rdata + 2, now);
         return;
     }
@@ -172,7 +235,10 @@ void lookup_run(struct resolver *r, struct lookup *l, struct now now)
     for (int i = 0; i < STEPS_MAX; i++) {
         if (l->phase == PHASE_DONE || l->phase == PHASE_REPLY || l->phase == PHASE_CHILD)
             return;
-        if (l->phase == PHASE_CACHE)
+        if (l->phase == PHASE_TRUST) {
+            if (walk_on(r, l, now))
+                reply_resume(r, l, now);
+        } else if (l->phase == PHASE_CACHE)
             from_cache(r, l, now);
         else if (l->phase == PHASE_CUT)
             cut_find(r, l, now);
@@ -187,13 +253,29 @@ void lookup_run(struct resolver *r, struct lookup *l, struct now now)
  * for others. */
 static void remember_failure(struct lookup *l, struct now now)
 {
+    const struct culprit *k = &l->job->culprit;
+    if (l->was_bad)
+        return;
+    if (l->has_bad && l->bad.trust != TRUST_LIMIT) {
+        struct cache_with w = {.text = k->text[0] != '\0' ? k->text : NULL};
+        if ((l->flags & LOOKUP_KEYS) != 0)
+            zone_trust_drop(
+                keyring_put(l->job->keyring, l->name.w, &l->bad, NULL, LIMIT_BOGUS_S, now));
+        else
+            cache_put_negative(l->job->cache, CACHE_FAILURE, l->name.w, l->type, CACHE_CLASS_BAD,
+                               LIMIT_BOGUS_S, NULL,
+                               (uint16_t)(WHY_BOGUS_OK + (unsigned)l->bad.reason), &w, now);
+        return;
+    }
+    if ((l->flags & LOOKUP_KEYS) != 0)
+        return;
     if (l->overloaded || l->job->culprit.why == WHY_CACHE_FAILURE ||
         (l->depth > 0 && (l->starved || l->job->budget.exhausted)))
         return;
     if (now.mono_us >= l->job->budget.deadline_us && l->depth > 0)
         return;
     cache_put_negative(l->job->cache, CACHE_FAILURE, l->name.w, l->type, CLASS_IN, LIMIT_FAILURE_S,
-                       NULL, l->job->culprit.why, now);
+                       NULL, l->job->culprit.why, NULL, now);
 }
 
 /* Tells a parent what came of its sub-query. */
@@ -202,7 +284,9 @@ static void child_done(struct resolver *r, struct lookup *parent, const struct l
 {
     parent->child = NULL;
     parent->starved |= c->starved && c->rcode == RCODE_SERVFAIL;
-    if (parent->child_server == NO_SERVER) { /* priming */
+    if (parent->child_server == CHILD_OF_WALK) {
+        walk_child_done(r, parent, c, now);
+    } else if (parent->child_server == NO_SERVER) { /* priming */
         if (c->rcode != RCODE_NOERROR)
             r->prime_again_us = now.mono_us + 60000000;
         parent->phase = PHASE_CUT;

@@ -12,6 +12,12 @@
  *     classify.c   what a reply says
  *     bailiwick.c  which of its records may be believed
  *     follow.c     what a reply leads to
+ *     validate.c   whether it may be believed (RFC 4035 section 5), and what is done when not
+ *     walk.c       from a trust anchor to the keys that must have signed it
+ *     keys.c       a zone's DNSKEY set, checked by the DS set above it
+ *     with.c       the signatures and proofs that are kept and sent with an answer
+ *     words.c      verdicts in plain words
+ *     keyring.c    what is known of zones: keys, or that they are not signed
  *     servers.c    what is known about addresses: how fast, how faulty
  *     resolver.c   the object, its timers and effects */
 #ifndef BANYAN_RESOLVER_MACHINE_H
@@ -24,7 +30,9 @@
 #include "dns/encode.h"
 #include "dns/msg.h"
 #include "dns/rr_type.h"
+#include "dnssec/anchor.h"
 #include "query/query.h"
+#include "resolver/keyring.h"
 #include "resolver/resolver.h"
 #include "resolver/servers.h"
 
@@ -35,7 +43,10 @@ enum {
     NO_SERVER = 255,
     /* Counts of waiting questions by client; the one more is for those that are not counted. */
     CLIENT_SLOTS = 4096,
+    CHILD_OF_WALK = 254,               /* the sub-query is for a chain of trust */
     ANSWERS_MAX = 2 * LIMIT_CHAIN + 2, /* a DNAME and a CNAME for each step */
+    PROOFS_MAX = 4 * LIMIT_PROOF_RECORDS,
+    WORDS_MAX = 320,
 };
 
 /* --- work for one client question ----------------------------------------------------------------
@@ -49,6 +60,7 @@ struct culprit {
     struct netaddr address;
     struct name name, zone;
     bool has_name, has_zone;
+    char text[WORDS_MAX]; /* of a failed validation */
 };
 
 /* Shared by all lookups made for one client question; counted. */
@@ -56,7 +68,8 @@ struct job {
     struct budget budget;
     struct trace trace;
     struct culprit culprit;
-    struct cache *cache; /* the shared one, or its own when it is cold */
+    struct cache *cache;     /* the shared one, or its own when it is cold */
+    struct keyring *keyring; /* in the same way */
     uint32_t refs;
     uint8_t lookups; /* numbers given out */
     bool cold;
@@ -101,6 +114,8 @@ struct cut_address {
     bool bad; /* answered uselessly: not asked again for this zone */
     bool tcp; /* to be asked over TCP only */
     bool no_edns;
+    bool plain;      /* the last question went without EDNS */
+    bool edns_again; /* tried with it once more, for the sake of signatures */
 };
 
 struct cut {
@@ -122,7 +137,26 @@ enum phase {
     PHASE_ASK,   /* choose a server and send */
     PHASE_REPLY, /* waiting for a reply */
     PHASE_CHILD, /* waiting for a sub-query */
+    PHASE_TRUST, /* find the keys for the reply that is kept */
     PHASE_DONE,
+};
+
+/* Lookups that differ in these are not the same. */
+enum lookup_flags {
+    LOOKUP_CHECK = 1, /* what it finds is validated */
+    LOOKUP_KEYS = 2,  /* the DNSKEY set of a zone, for walk.c */
+};
+
+/* On the way from a trust anchor to a zone. */
+struct walk {
+    struct zone_trust *at; /* the zone reached, counted; NULL: the keys of `zone` are wanted */
+    struct name target, zone;
+    struct rrset ds;      /* of zone, in the lookup's arena */
+    uint8_t labels;       /* names on the way with up to so many labels are no cuts below `at` */
+    bool asked;           /* the keys of `zone` were asked for */
+    uint8_t ds_asked;     /* labels of the name whose DS was asked for; 0: none */
+    uint8_t hint;         /* labels of a zone between that signatures tell of; 0: none */
+    uint8_t referral_bad; /* labels of the name whose referral does not prove anything; 0: none */
 };
 
 struct lookup {
@@ -137,6 +171,7 @@ struct lookup {
     struct name name; /* the question: key of the in-flight table */
     uint16_t type;
     uint8_t depth, number;
+    uint8_t flags; /* enum lookup_flags */
 
     enum phase phase;
     const uint8_t *at; /* where aliases have led: name.w or in the arena */
@@ -158,14 +193,36 @@ struct lookup {
     uint8_t child_server; /* index in the cut, or NO_SERVER: priming */
     uint16_t child_type;
 
+    /* validation */
+    struct reply reply;      /* the sets of the reply being read, with their signatures */
+    struct bytes pending;    /* a reply that waits for keys, in the arena */
+    uint8_t pending_address; /* index in the cut */
+    bool walked;             /* `walk` has come to its end for this reply */
+    bool deepened;           /* once more, with a zone further down */
+    uint8_t bogus_tries;     /* servers whose replies failed */
+    struct verdict first;    /* before `deepened` */
+    struct name first_zone;
+    bool was_bad; /* the failure came out of the cache */
+    bool has_bad; /* `bad` says why */
+    struct verdict bad;
+    struct name bad_zone; /* whose keys it was judged by */
+    struct walk walk;
+    struct rrset ds;       /* KEYS: the DS set that the keys are checked by */
+    enum cache_trust part; /* of the reply being read */
+    uint16_t part_reason;  /* enum trust_reason */
+
     struct arena arena;
     struct list waiters;
     uint32_t waiter_count;
 
     /* result */
-    struct rrset answer[ANSWERS_MAX];
-    uint8_t answers;
-    struct rrset soa; /* count 0: none */
+    enum cache_trust trust; /* the least of all its parts */
+    uint16_t trust_reason;  /* enum trust_reason, where it is not secure */
+    bool shows_cut;         /* a denial of DS: an unsigned delegation */
+    struct rrset answer[ANSWERS_MAX], answer_sigs[ANSWERS_MAX];
+    uint8_t answers, proofs;
+    struct rrset proof[PROOFS_MAX]; /* for the authority section, with their signatures */
+    struct rrset soa;               /* count 0: none */
     uint16_t rcode;
     uint16_t why; /* enum reason of the verdict */
 };
@@ -224,6 +281,8 @@ struct resolver {
     const struct env *env;
     struct hash_key key, own_cookie_key;
     struct query_options shared; /* for the pipeline's stages */
+    struct keyring *keyring;
+    struct nsec3_hasher *hasher;
     struct resolver_counters count;
     struct servers *servers;
     struct now now; /* of the last call */
@@ -268,15 +327,15 @@ void job_drop(struct job *j);
 /* Finds an equal question in flight, or starts one; NULL: no memory or too many. name is copied.
  * The caller adds its waiter. */
 struct lookup *lookup_get(struct resolver *r, struct job *j, const uint8_t *name, uint16_t type,
-                          struct lookup *parent, struct now now);
+                          unsigned flags, struct lookup *parent, struct now now);
 /* An equal question in flight of this job's kind, or NULL. j may be NULL: for an ordinary client.
  */
 struct lookup *lookup_find(struct resolver *r, const struct job *j, const uint8_t *name,
-                           uint16_t type);
+                           uint16_t type, unsigned flags);
 void lookup_wait(struct lookup *l, struct waiter *w);
 /* Makes l wait for a sub-query; false if that may not be (limits, loops). */
 bool lookup_child(struct resolver *r, struct lookup *l, const uint8_t *name, uint16_t type,
-                  unsigned server, struct now now);
+                  unsigned flags, unsigned server, struct now now);
 void lookup_unwait(struct resolver *r, struct lookup *l);
 void lookup_unlist(struct resolver *r, struct lookup *l);
 void lookup_free(struct resolver *r, struct lookup *l);
@@ -302,8 +361,11 @@ static inline void lookup_overload(struct resolver *r, struct lookup *l, const c
 void lookup_alias(struct resolver *r, struct lookup *l, const uint8_t *target, struct now now);
 /* Follows a DNAME whose RRset stands in the answer already. */
 void lookup_dname(struct resolver *r, struct lookup *l, const struct rrset *dname, struct now now);
-/* Appends to the answer; set is borrowed and must live in the lookup's arena. */
-void lookup_answer(struct lookup *l, const struct rrset *set);
+/* Appends to the answer; set and sigs (may be NULL) are borrowed and must live in the lookup's
+ * arena. */
+void lookup_answer(struct lookup *l, const struct rrset *set, const struct rrset *sigs);
+/* Lowers the trust of the whole to that of a part. */
+void lookup_trust(struct lookup *l, enum cache_trust part, uint16_t reason);
 void note(struct lookup *l, struct now now, enum reason why, const struct trace_detail *d);
 /* Takes from the budget, noting when it is spent. */
 bool spend(struct lookup *l, enum budget_item item, uint32_t amount, struct now now);
@@ -359,6 +421,73 @@ enum status dname_cname(struct arena *a, const struct rrset *dname, const uint8_
 /* follow.c */
 void reply_follow(struct resolver *r, struct lookup *l, struct exchange *x, struct msg *m,
                   struct now now);
+
+/* Takes the kept reply up again, once the walk is done. */
+void reply_resume(struct resolver *r, struct lookup *l, struct now now);
+
+/* validate.c */
+/* Whether anything is validated at all. */
+static inline bool validating(const struct resolver *r)
+{
+    return r->opt->anchors != NULL;
+}
+/* Reads the sets of a reply into *ret; false if that cannot be done. Without signatures there are
+ * none, unless somebody has to judge that. */
+bool reply_sets(const struct lookup *l, const struct msg *m, struct arena *a, struct reply *ret);
+/* Judges the reply to the whole question, kept in l->reply. True: go on with it, l->part says how
+ * far it may be trusted (*rd may have been shortened to the aliases that can be). False: the lookup
+ * waits for keys, tries another server, or has ended. */
+bool reply_valid(struct resolver *r, struct lookup *l, const struct msg *m, struct reading *rd,
+                 struct cut_address *a, struct now now);
+/* What a judge needs. */
+struct judging_kit {
+    struct trust_rules rules;
+    struct judge judge;
+};
+void judge_begin(struct resolver *r, struct lookup *l, struct now now, struct judging_kit *ret);
+/* Notes that validation failed, with words in d->text. */
+void note_bogus(struct lookup *l, struct now now, const struct verdict *v, const uint8_t *zone,
+                const char *more);
+/* The same server is no use: another one, or the end. */
+void bogus_try_next(struct resolver *r, struct lookup *l, const struct verdict *v,
+                    struct cut_address *a, struct now now);
+/* Remembers the first verdict: that is what is told in the end. */
+void bogus_keep(struct lookup *l, const struct verdict *v, const uint8_t *zone);
+
+/* walk.c */
+void walk_begin(struct resolver *r, struct lookup *l, const uint8_t *target, struct now now);
+/* True when l->walk.at is what is known of the target; false: the lookup waits or has ended. */
+bool walk_on(struct resolver *r, struct lookup *l, struct now now);
+/* No more than a look: true if the walk is at its end without a step. */
+bool walk_settled(const struct walk *w);
+void walk_child_done(struct resolver *r, struct lookup *parent, const struct lookup *c,
+                     struct now now);
+void walk_end(struct lookup *l);
+
+/* keys.c: takes the reply of a KEYS lookup, or what the cache has. */
+void keys_take(struct resolver *r, struct lookup *l, const struct reading *rd,
+               struct cut_address *a, struct now now);
+bool keys_cached(struct resolver *r, struct lookup *l, struct now now);
+
+/* with.c */
+/* Of an RRSIG set those that cover a type; count 0: none. */
+struct rrset sigs_covering(struct arena *a, const struct rrset *sigs, uint16_t type);
+/* The signatures of a set of the reply's answer section. */
+struct rrset reply_sigs(struct lookup *l, unsigned section, const uint8_t *owner, uint16_t type);
+/* Fills w (and more[CACHE_MORE_SETS]) with what belongs to a positive set, or a denial (set: the
+ * SOA, or count 0) of the reply being read; bounds *ttl by the validity of the signatures. */
+void with_reply(struct lookup *l, const struct rrset *set, bool denial, uint32_t *ttl,
+                struct now now, struct cache_with *w, struct rrset *more);
+/* Puts what goes with the last answer, or with a denial, into the result. */
+void lookup_with(struct lookup *l, const struct rrset *more, unsigned n, bool denial);
+/* What a referral says of the child's keys, kept as the reply to a question for DS. */
+void referral_keep(struct resolver *r, struct lookup *l, const struct msg *m, const uint8_t *zone,
+                   uint32_t ttl_s, struct now now);
+
+/* words.c */
+void verdict_words(const struct verdict *v, const uint8_t *zone, struct now now, struct text *t);
+/* "key 12345 (ECDSAP256SHA256), valid for 12 d more" */
+void signature_words(const struct trust_result *by, struct now now, struct text *t);
 
 /* local.c */
 enum stage_result local_stage(struct query *q);

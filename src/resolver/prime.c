@@ -36,7 +36,7 @@ void prime_cut(struct resolver *r, struct lookup *l, struct now now)
         return;
     l->primed = true;
     note(l, now, WHY_PRIMING, NULL);
-    if (!lookup_child(r, l, name_root, RR_NS, NO_SERVER, now))
+    if (!lookup_child(r, l, name_root, RR_NS, 0, NO_SERVER, now))
         l->phase = PHASE_ASK;
 }
 
@@ -61,9 +61,9 @@ void prime_store(struct resolver *r, struct lookup *l, const struct msg *m, stru
             any = true;
             set.rclass = CACHE_CLASS_CUT;
             set.ttl = MIN(set.ttl, ns.ttl);
-            cache_put(c, &set, RANK_GLUE, now);
+            cache_put(c, &set, RANK_GLUE, NULL, now);
         }
     ns.rclass = CACHE_CLASS_CUT;
     if (any) /* without addresses the hints serve better */
-        cache_put(c, &ns, RANK_REFERRAL, now);
+        cache_put(c, &ns, RANK_REFERRAL, NULL, now);
 }

@@ -21,6 +21,9 @@ void resolver_options_default(struct resolver_options *opt)
 
 void resolver_swap(struct resolver *r, const struct resolver_options *opt)
 {
+    /* Other anchors, other verdicts. */
+    if (r->opt != NULL && r->keyring != NULL)
+        keyring_flush(r->keyring);
     r->opt = opt;
     r->shared.udp_size = MAX(opt->udp_size, (uint16_t)LIMIT_UDP_PLAIN);
     r->shared.recursion = true;
@@ -50,13 +53,16 @@ struct resolver *resolver_new(const struct resolver_options *opt, struct cache *
     heap_init(&r->timers, LIMIT_EXCHANGES);
     heap_init(&r->deadlines, LIMIT_LOOKUPS);
     arena_init(&r->scratch, 16384, 2 * LIMIT_LOOKUP_BYTES);
+    r->keyring = keyring_new(LIMIT_KEYRING, &r->key);
+    r->hasher = nsec3_hasher_new();
     r->servers = servers_new(LIMIT_SERVERS_KNOWN, &r->key);
     r->table = calloc(TABLE_SIZE, sizeof(struct lookup *));
     r->table_mask = TABLE_SIZE - 1;
     r->exchange = calloc(LIMIT_EXCHANGES, sizeof(struct exchange *));
     r->reply_buf = malloc(LIMIT_MESSAGE);
     resolver_swap(r, opt);
-    if (r->servers == NULL || r->table == NULL || r->exchange == NULL || r->reply_buf == NULL) {
+    if (r->keyring == NULL || r->hasher == NULL || r->servers == NULL || r->table == NULL ||
+        r->exchange == NULL || r->reply_buf == NULL) {
         resolver_free(r);
         return NULL;
     }
@@ -90,6 +96,8 @@ void resolver_free(struct resolver *r)
     heap_free(&r->deadlines);
     arena_free(&r->scratch);
     servers_free(r->servers);
+    keyring_free(r->keyring);
+    nsec3_hasher_free(r->hasher);
     free(r->table);
     free(r->exchange);
     free(r->reply_buf);

@@ -16,13 +16,21 @@
 #include "base/hash.h"
 #include "base/netaddr.h"
 #include "cache/cache.h"
+#include "cache/denial.h"
 #include "core/trace.h"
 #include "dns/rrset.h"
+#include "dnssec/anchor.h"
 #include "query/request.h"
 
 struct root_hint {
     struct name server;
     struct netaddr address; /* port 0: the upstream port */
+};
+
+/* Names below which nothing is validated, for a while (RFC 7646). */
+struct negative_anchor {
+    struct name name;
+    uint64_t until_s; /* wall time; UINT64_MAX: for good */
 };
 
 /* Borrowed from the configuration snapshot until resolver_swap(). */
@@ -41,10 +49,15 @@ struct resolver_options {
     bool prime;             /* RFC 9609, at the first need */
     bool query_loopback;    /* may servers be at 127.0.0.0/8 and ::1? default no */
     uint32_t ttl_min_s, ttl_max_s, negative_ttl_max_s;
-    uint32_t timeout_ms;        /* for a server never asked before (376 ms in Unbound) */
-    uint32_t max_clients;       /* client queries waiting at once on this worker */
-    const char *identity;       /* NSID */
-    struct hash_key cookie_key; /* RFC 9018, the same on all workers; zero: one of its own */
+    uint32_t timeout_ms;           /* for a server never asked before (376 ms in Unbound) */
+    uint32_t max_clients;          /* client queries waiting at once on this worker */
+    const char *identity;          /* NSID */
+    struct hash_key cookie_key;    /* RFC 9018, the same on all workers; zero: one of its own */
+    const struct anchors *anchors; /* NULL: nothing is validated */
+    const struct negative_anchor *negative;
+    size_t negative_count;
+    bool rsa_sha1;               /* algorithms 5 and 7 count (RFC 9905: no) */
+    struct denial_cache *denial; /* shared by all workers; NULL: no aggressive use (RFC 8198) */
 };
 
 void resolver_options_default(struct resolver_options *opt);
@@ -78,8 +91,10 @@ bool resolver_effect(struct resolver *r, struct effect *ret);
 struct resolve_task {
     const uint8_t *name;
     uint16_t type, rclass;
-    bool cold;  /* pass by the cache and leave it unchanged */
-    bool armed; /* keep a whole trace */
+    bool cold;      /* pass by the cache and leave it unchanged */
+    bool armed;     /* keep a whole trace */
+    bool unchecked; /* do not validate */
+    bool dnssec;    /* with signatures and proofs */
     void (*done)(void *ctx, struct bytes answer, const struct trace *trace);
     void *ctx;
 };
@@ -98,6 +113,8 @@ enum status resolver_resolve(struct resolver *r, const struct resolve_task *task
     COUNTER(upstream_timeouts, "upstream queries without a reply")                                 \
     COUNTER(upstream_mismatch, "replies that did not match")                                       \
     COUNTER(budget_exhausted, "queries that used up their budget")                                 \
+    COUNTER(secure, "client queries answered with validated data")                                 \
+    COUNTER(bogus, "lookups whose answer failed validation")                                       \
     COUNTER(overload, "client queries turned away at the limit")
 
 struct resolver_counters {

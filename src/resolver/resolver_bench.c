@@ -45,7 +45,7 @@ int main(void)
         if (name_from(text, &n) != ST_OK)
             return 1;
         cache_put(cache, &(struct rrset){n.w, RR_A, CLASS_IN, 3600, 1, sizeof rd, rd}, RANK_ANSWER,
-                  now);
+                  NULL, now);
         query[i].n = (uint16_t)encode_query(query[i].w, sizeof query[i].w, (uint16_t)i, MSG_RD, n.w,
                                             RR_A, CLASS_IN, &o);
     }

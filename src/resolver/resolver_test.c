@@ -175,7 +175,7 @@ static void pump(struct world *w)
             w->now.mono_us += 10000;
             if (n > 0)
                 resolver_reply(w->r, e.id, &to, bytes_of(w->reply, n), w->now);
-            if (w->until != NULL && lookup_find(w->r, NULL, nm(w->until).w, RR_A) != NULL)
+            if (w->until != NULL && lookup_find(w->r, NULL, nm(w->until).w, RR_A, 0) != NULL)
                 return;
         }
         if (any)
@@ -637,7 +637,7 @@ TEST(a_chain_of_lookups_ends_whole)
         char name[32];
         struct job *j = job_new(w.r, w.now, NULL);
         snprintf(name, sizeof name, "n%d.example.org.", i);
-        l[i] = lookup_get(w.r, j, nm(name).w, RR_A, NULL, w.now);
+        l[i] = lookup_get(w.r, j, nm(name).w, RR_A, 0, NULL, w.now);
         REQUIRE(l[i] != NULL);
         l[i]->phase = PHASE_CHILD;
         if (i > 0) {
@@ -667,7 +667,7 @@ TEST(clients_do_not_join_sub_queries)
     CHECK_EQ(submit(&w, "a.evil.org.", 1), OUTCOME_LATER);
     w.until = "www.example.org.";
     pump(&w);
-    struct lookup *l = lookup_find(w.r, NULL, nm(w.until).w, RR_A);
+    struct lookup *l = lookup_find(w.r, NULL, nm(w.until).w, RR_A, 0);
     REQUIRE(l != NULL && l->depth == 1);
     while (budget_take(&l->job->budget, BUDGET_PACKETS, 1))
         ;

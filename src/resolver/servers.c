@@ -115,3 +115,10 @@ void servers_no_edns(struct servers *s, const struct netaddr *a, struct now now)
     e->no_edns_us = now.mono_us + NO_EDNS_US;
     e->used_us = now.mono_us;
 }
+
+void servers_edns_again(struct servers *s, const struct netaddr *a, struct now now)
+{
+    struct server *e = find(s, a, false, now);
+    if (e != NULL)
+        e->no_edns_us = 0;
+}

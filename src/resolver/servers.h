@@ -28,5 +28,7 @@ void servers_answered(struct servers *s, const struct netaddr *a, uint32_t rtt_u
 /* No answer within the time-out, or unreachable. */
 void servers_failed(struct servers *s, const struct netaddr *a, struct now now);
 void servers_no_edns(struct servers *s, const struct netaddr *a, struct now now);
+/* Forgets the lack of EDNS. */
+void servers_edns_again(struct servers *s, const struct netaddr *a, struct now now);
 
 #endif

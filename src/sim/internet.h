@@ -8,6 +8,7 @@
 #ifndef BANYAN_SIM_INTERNET_H
 #define BANYAN_SIM_INTERNET_H
 
+#include "dnssec/anchor.h"
 #include "sim/host.h"
 #include "sim/recipe.h"
 #include "sim/topology.h"
@@ -50,6 +51,9 @@ void internet_close(struct internet *in);
 /* The host with this address, whatever the port; NULL if nobody has it. */
 struct host *internet_host(const struct internet *in, const struct netaddr *addr);
 struct zone *internet_zone(const struct internet *in, const uint8_t *origin);
+/* The root's keys with the SEP flag as trust anchors; NULL if it is not signed. The caller frees
+ * them. */
+struct anchors *internet_anchors(const struct internet *in);
 /* The deepest zone of the topology that name lies in; false if there is none (no root). */
 bool topology_zone_of(const struct topology *t, const uint8_t *name, struct name *ret);
 /* Checks that a breakage can be put in: knows its word and its target. *d says what is wrong. */

@@ -1,0 +1,116 @@
+/* A zone's DNSKEY set, checked by the DS set above it (RFC 4035 section 5.2): what a KEYS lookup is
+ * for. Several servers may be asked before the zone is called bogus. */
+#include "resolver/machine.h"
+
+#include "dnssec/dnskey.h"
+
+static const struct rrset no_sigs = {.type = RR_RRSIG};
+
+/* "key 12345 (ECDSAP256SHA256), ...; the zone publishes keys 1, 2" */
+static void published_words(const struct rrset *dnskey, struct text *t)
+{
+    struct rdata_iter it = rdata_iter(dnskey);
+    struct dnskey k;
+    unsigned n = 0;
+    for (struct bytes rd; n < 8 && rdata_iter_next(&it, &rd);)
+        if (dnskey_read(rd, &k))
+            text_fmt(t, "%s%u", n++ > 0 ? ", " : "", k.tag);
+}
+
+/* What makes a roll gone wrong plain: the keys on both sides of the cut. */
+static void mismatch_words(const struct rrset *ds, const struct rrset *dnskey, struct text *t)
+{
+    struct rdata_iter it = rdata_iter(ds);
+    struct ds d;
+    unsigned n = 0;
+    text_str(t, ": the parent's DS names key ");
+    for (struct bytes rd; n < 8 && rdata_iter_next(&it, &rd);)
+        if (ds_read(rd, &d))
+            text_fmt(t, "%s%u", n++ > 0 ? ", " : "", d.tag);
+    text_str(t, ", the zone publishes ");
+    published_words(dnskey, t);
+    text_str(t, ": the DS at the registrar is old, or the key was taken out too early");
+}
+
+static void keys_known(struct resolver *r, struct lookup *l, const struct verdict *v,
+                       struct zone_keys *keys, uint32_t ttl_s, struct now now)
+{
+    uint32_t ttl = MIN(MAX(ttl_s, (uint32_t)LIMIT_KEYRING_MIN_S), (uint32_t)LIMIT_KEYRING_MAX_S);
+    (void)r;
+    zone_trust_drop(keyring_put(l->job->keyring, l->name.w, v, keys, ttl, now));
+}
+
+bool keys_cached(struct resolver *r, struct lookup *l, struct now now)
+{
+    struct cache_entry e;
+    struct verdict v = {.trust = TRUST_SECURE};
+    if (cache_get(l->job->cache, l->name.w, RR_DNSKEY, CLASS_IN, now, &l->arena, &e) !=
+            CACHE_RRSET ||
+        e.trust != CACHE_SECURE)
+        return false;
+    struct zone_keys *keys = zone_keys_of(&e.set);
+    if (keys == NULL)
+        return false;
+    struct trace_detail d = {.zone = l->name.w, .text = "they were checked before"};
+    note(l, now, WHY_CHAIN_KEYS, &d);
+    keys_known(r, l, &v, keys, e.ttl_s, now);
+    lookup_end(r, l, WHY_ANSWERED, RCODE_NOERROR, "from the cache", now);
+    return true;
+}
+
+static void keys_good(struct resolver *r, struct lookup *l, struct rrset *dnskey,
+                      const struct rrset *sigs, const struct trust_result *t,
+                      struct zone_keys *keys, struct now now)
+{
+    char buf[WORDS_MAX];
+    struct text words = text_of(buf, sizeof buf);
+    struct verdict v = {.trust = TRUST_SECURE, .by = *t};
+    struct cache_with w = {.trust = CACHE_SECURE, .more = sigs, .more_count = 1};
+    buf[0] = 0;
+    if (l->job->trace.armed) {
+        text_str(&words, "the DS names ");
+        signature_words(t, now, &words);
+        text_str(&words, "; published: ");
+        published_words(dnskey, &words);
+    }
+    struct trace_detail d = {.zone = l->name.w, .text = buf};
+    note(l, now, WHY_CHAIN_KEYS, &d);
+    dnskey->ttl = MIN(MIN(dnskey->ttl, t->ttl), r->opt->ttl_max_s);
+    cache_put(l->job->cache, dnskey, RANK_ANSWER, &w, now);
+    keys_known(r, l, &v, keys, MIN(dnskey->ttl, l->ds.ttl), now);
+    lookup_end(r, l, WHY_ANSWERED, RCODE_NOERROR, "the keys are good", now);
+}
+
+void keys_take(struct resolver *r, struct lookup *l, const struct reading *rd,
+               struct cut_address *a, struct now now)
+{
+    struct judging_kit kit;
+    struct trust_result t;
+    struct zone_keys *keys;
+    bool have = rd->kind == KIND_ANSWER && rd->chain == 0;
+    struct rrset dnskey = {.owner = l->name.w, .type = RR_DNSKEY, .rclass = CLASS_IN};
+    struct rrset sigs = no_sigs;
+    if (have) {
+        dnskey = rd->set;
+        sigs = reply_sigs(l, SECTION_ANSWER, dnskey.owner, RR_DNSKEY);
+    }
+    judge_begin(r, l, now, &kit);
+    if (zone_keys_trust(&dnskey, &sigs, &l->ds, &kit.rules, &l->job->budget, &t, &keys) != ST_OK) {
+        lookup_overload(r, l, "out of memory", now);
+        return;
+    }
+    if (t.trust == TRUST_SECURE) {
+        keys_good(r, l, &dnskey, &sigs, &t, keys, now);
+        return;
+    }
+    struct verdict v = {.trust = t.trust, .reason = t.reason, .by = t, .type = RR_DNSKEY};
+    char buf[WORDS_MAX];
+    struct text words = text_of(buf, sizeof buf);
+    buf[0] = 0;
+    name_copy(v.owner.w, l->name.w);
+    if (t.reason == TRUST_NO_DS_KEY || t.reason == TRUST_DS_MISMATCH)
+        mismatch_words(&l->ds, &dnskey, &words);
+    note_bogus(l, now, &v, l->name.w, buf);
+    bogus_keep(l, &v, l->name.w);
+    bogus_try_next(r, l, &v, a, now);
+}

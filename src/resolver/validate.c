@@ -1,0 +1,327 @@
+/* Whether a reply may be believed (RFC 4035 section 5, RFC 6840): judged by the keys of the zone
+ * that must have signed it, before anything of it is kept. A reply that fails is one server's, not
+ * the zone's: others are asked before the answer is called bogus, and no server is held in
+ * disregard for it. */
+#include "resolver/machine.h"
+
+#include "dns/rr_type.h"
+
+void judge_begin(struct resolver *r, struct lookup *l, struct now now, struct judging_kit *ret)
+{
+    ret->rules = (struct trust_rules){
+        .now = (uint32_t)now.wall_s, .skew = LIMIT_CLOCK_SKEW_S, .rsa_sha1 = r->opt->rsa_sha1};
+    ret->judge = (struct judge){&ret->rules, r->hasher, &l->job->budget};
+}
+
+bool reply_sets(const struct lookup *l, const struct msg *m, struct arena *a, struct reply *ret)
+{
+    bool any = false;
+    ret->n = 0;
+    for (unsigned i = 0; i < m->rr_count && !any; i++)
+        any = m->rr[i].type == RR_RRSIG && m->rr[i].section != SECTION_ADDITIONAL;
+    if (!any && (l->flags & LOOKUP_CHECK) == 0)
+        return true;
+    return reply_of(m, a, ret) == ST_OK;
+}
+
+void note_bogus(struct lookup *l, struct now now, const struct verdict *v, const uint8_t *zone,
+                const char *more)
+{
+    char buf[WORDS_MAX];
+    struct text t = text_of(buf, sizeof buf);
+    verdict_words(v, zone, now, &t);
+    text_str(&t, more);
+    struct trace_detail d = {.name = v->owner.w, .type = v->type, .zone = zone, .text = buf};
+    note(l, now, (enum reason)(WHY_BOGUS_OK + (unsigned)v->reason), &d);
+}
+
+void bogus_keep(struct lookup *l, const struct verdict *v, const uint8_t *zone)
+{
+    if (l->has_bad)
+        return;
+    l->has_bad = true;
+    l->bad = *v;
+    name_copy(l->bad_zone.w, zone);
+}
+
+static void bogus_end(struct resolver *r, struct lookup *l, struct now now)
+{
+    lookup_fail(r, l, "the answer cannot be validated", now);
+}
+
+void bogus_try_next(struct resolver *r, struct lookup *l, const struct verdict *v,
+                    struct cut_address *a, struct now now)
+{
+    if (a != NULL)
+        a->bad = true;
+    l->phase = PHASE_ASK;
+    if (v->trust == TRUST_LIMIT || ++l->bogus_tries >= LIMIT_BOGUS_TRIES)
+        lookup_fail(r, l, "the answer cannot be validated", now);
+}
+
+/* --- The zone that must have signed it --- */
+
+static const uint8_t *first_signer(const struct lookup *l, const struct reply_set *s)
+{
+    struct rdata_iter it = rdata_iter(&s->sigs);
+    for (struct bytes rd; rdata_iter_next(&it, &rd);) {
+        struct rrsig v;
+        if (rrsig_read(rd, &v) && v.covered == s->set.type && name_in(v.signer, l->cut.zone.w) &&
+            name_in(s->set.owner, v.signer))
+            return v.signer;
+    }
+    return NULL;
+}
+
+/* The zone asked, or one below it that its servers have too: as the signatures say, or the SOA. */
+static const uint8_t *signing_zone(const struct lookup *l)
+{
+    const uint8_t *zone = l->cut.zone.w;
+    for (unsigned i = 0; i < l->reply.n; i++) {
+        const struct reply_set *s = &l->reply.set[i];
+        const uint8_t *z = NULL;
+        if (s->section == SECTION_ANSWER && name_equal(s->set.owner, l->asked.w))
+            z = first_signer(l, s);
+        else if (s->section == SECTION_AUTHORITY && s->set.type == RR_SOA &&
+                 name_in(l->asked.w, s->set.owner) && name_in(s->set.owner, zone))
+            z = s->set.owner;
+        if (z == NULL)
+            continue;
+        /* DS is the parent's to say (RFC 4035 section 3.1.4.1). */
+        return l->asked_type == RR_DS && name_equal(z, l->asked.w) ? zone : z;
+    }
+    return zone;
+}
+
+/* --- The verdict --- */
+
+/* Keeps the reply until the keys are here. */
+static bool wait_for_keys(struct resolver *r, struct lookup *l, const struct msg *m,
+                          const struct cut_address *a, struct now now)
+{
+    const uint8_t *copy =
+        l->pending.p != NULL ? l->pending.p : arena_dup(&l->arena, m->wire.p, m->wire.n);
+    if (copy == NULL) {
+        lookup_overload(r, l, "out of memory", now);
+        return false;
+    }
+    l->pending = bytes_of(copy, m->wire.n);
+    l->pending_address = (uint8_t)(a - l->cut.address);
+    l->phase = PHASE_TRUST;
+    return false;
+}
+
+static void keep_part(struct lookup *l, enum cache_trust part, enum trust_reason why)
+{
+    l->part = part;
+    l->part_reason = (uint16_t)why;
+}
+
+static void note_part(struct lookup *l, const struct verdict *v, const uint8_t *zone,
+                      struct now now)
+{
+    char buf[WORDS_MAX];
+    struct text t = text_of(buf, sizeof buf);
+    bool secure = l->part == CACHE_SECURE;
+    if (!l->job->trace.armed)
+        return;
+    buf[0] = 0;
+    if (!secure) {
+        verdict_words(v, zone, now, &t);
+    } else if (v->by.tag != 0) {
+        text_str(&t, "signed by ");
+        name_text(zone, &t);
+        text_str(&t, " with ");
+        signature_words(&v->by, now, &t);
+    } else {
+        text_str(&t, "proved by signed denial records of ");
+        name_text(zone, &t);
+    }
+    struct trace_detail d = {.name = l->asked.w, .type = l->asked_type, .zone = zone, .text = buf};
+    note(l, now, secure ? WHY_SECURE : WHY_INSECURE, &d);
+}
+
+/* The reply without what comes after its first `n` aliases. */
+static struct reply only_aliases(const struct lookup *l, const struct reading *rd, unsigned n,
+                                 struct reply_set *room)
+{
+    struct reply ret = l->reply;
+    ret.set = room;
+    ret.n = 0;
+    for (unsigned i = 0; i < l->reply.n; i++) {
+        const struct reply_set *s = &l->reply.set[i];
+        bool keep =
+            s->section == SECTION_AUTHORITY && (s->set.type == RR_NSEC || s->set.type == RR_NSEC3);
+        for (unsigned k = 0; k < n && !keep; k++)
+            keep = s->section == SECTION_ANSWER && s->set.type == rd->alias[k].type &&
+                   name_equal(s->set.owner, rd->alias[k].owner);
+        if (keep)
+            room[ret.n++] = *s;
+    }
+    return ret;
+}
+
+/* The aliases before the name at fault may be good, and the rest another zone's: goes on with them
+ * if so. */
+static bool good_aliases(struct resolver *r, struct lookup *l, struct reading *rd,
+                         const struct verdict *bad, struct now now)
+{
+    struct judging_kit kit;
+    struct verdict v;
+    struct name room;
+    const uint8_t *next;
+    unsigned n = 0;
+    while (n < rd->chain && !name_equal(rd->alias[n].owner, bad->owner.w))
+        n++;
+    /* A CNAME made from a DNAME stands behind it and is not signed itself. */
+    if (n == 0 || n == rd->chain || (rd->alias[n - 1].type == RR_DNAME && n < 2)) {
+        if (rd->chain == 0 || !name_equal(rd->end, bad->owner.w))
+            return false;
+        n = rd->chain;
+    }
+    struct reply_set *sets = arena_alloc(&l->arena, l->reply.n * sizeof *sets);
+    if (sets == NULL)
+        return false;
+    struct reply part = only_aliases(l, rd, n, sets);
+    judge_begin(r, l, now, &kit);
+    if (reply_judge(&kit.judge, l->walk.at->keys, &part, &v, &room, &next) != ST_OK ||
+        (v.trust != TRUST_SECURE && v.trust != TRUST_INSECURE) || next == NULL ||
+        !name_equal(next, bad->owner.w))
+        return false;
+    keep_part(l, v.trust == TRUST_SECURE ? CACHE_SECURE : CACHE_INSECURE, v.reason);
+    note_part(l, &v, l->walk.at->zone.w, now);
+    rd->kind = KIND_ALIAS;
+    rd->chain = n;
+    rd->end = bad->owner.w;
+    return true;
+}
+
+/* No signature, or another zone's: a zone further down may be on the same servers. */
+static bool deepen(struct resolver *r, struct lookup *l, const struct verdict *v, struct now now)
+{
+    const uint8_t *to = v->owner.w;
+    if (l->deepened || (v->reason != TRUST_NO_SIGNATURE && v->reason != TRUST_WRONG_SIGNER &&
+                        v->reason != TRUST_NO_PROOF))
+        return false;
+    if (v->type == RR_NSEC || v->type == RR_NSEC3 || v->type == RR_SOA)
+        to = l->asked.w;
+    if (l->asked_type == RR_DS && name_equal(to, l->asked.w) && !name_is_root(to))
+        to = name_parent(to);
+    const uint8_t *zone = l->walk.at->zone.w;
+    if (!name_in(to, zone) || name_labels(to) <= MAX(name_labels(zone), (unsigned)l->walk.labels))
+        return false;
+    struct name target;
+    name_copy(target.w, to);
+    l->deepened = true;
+    l->first = *v;
+    name_copy(l->first_zone.w, zone);
+    walk_begin(r, l, target.w, now);
+    return true;
+}
+
+/* The reply is no good. */
+static bool refuse(struct resolver *r, struct lookup *l, const struct verdict *v,
+                   struct cut_address *a, struct now now)
+{
+    const char *hint = "";
+    if (v->reason == TRUST_NO_SIGNATURE && a->plain)
+        hint = " (the server, or something before it, does not take EDNS, without which there are "
+               "no signatures)";
+    note_bogus(l, now, v, l->walk.at->zone.w, hint);
+    bogus_keep(l, v, l->walk.at->zone.w);
+    l->pending = (struct bytes){NULL, 0};
+    l->walked = false;
+    /* What is remembered of a server's lack of EDNS came from unsigned replies, and must not take
+     * the signatures of a zone away for long (CVE-2026-52690). */
+    if (v->reason == TRUST_NO_SIGNATURE && a->plain && !a->edns_again) {
+        servers_edns_again(r->servers, &a->addr, now);
+        a->no_edns = false;
+        a->edns_again = true;
+        l->phase = PHASE_ASK;
+        return false;
+    }
+    bogus_try_next(r, l, v, a, now);
+    return false;
+}
+
+/* By the keys that the walk has found. */
+static bool judge(struct resolver *r, struct lookup *l, const struct msg *m, struct reading *rd,
+                  struct cut_address *a, struct now now)
+{
+    const struct zone_trust *t = l->walk.at;
+    struct judging_kit kit;
+    struct verdict v;
+    struct name room;
+    const uint8_t *next;
+    judge_begin(r, l, now, &kit);
+    if (reply_judge(&kit.judge, t->keys, &l->reply, &v, &room, &next) != ST_OK) {
+        lookup_overload(r, l, "out of memory", now);
+        return false;
+    }
+    if (v.trust == TRUST_SECURE || v.trust == TRUST_INSECURE) {
+        keep_part(l, v.trust == TRUST_SECURE ? CACHE_SECURE : CACHE_INSECURE, v.reason);
+        note_part(l, &v, t->zone.w, now);
+        if (l->asked_type == RR_DS && rd->kind == KIND_NODATA && rd->chain == 0 &&
+            reply_shows_cut(&kit.judge, t->keys, &l->reply, l->asked.w, &l->shows_cut) != ST_OK)
+            l->shows_cut = false;
+        return true;
+    }
+    if (v.trust == TRUST_BOGUS && good_aliases(r, l, rd, &v, now))
+        return true;
+    if (v.trust == TRUST_BOGUS && deepen(r, l, &v, now)) {
+        if (l->phase == PHASE_DONE)
+            return false;
+        l->walked = false;
+        return wait_for_keys(r, l, m, a, now);
+    }
+    return refuse(r, l, &v, a, now);
+}
+
+bool reply_valid(struct resolver *r, struct lookup *l, const struct msg *m, struct reading *rd,
+                 struct cut_address *a, struct now now)
+{
+    keep_part(l, CACHE_UNCHECKED, TRUST_OK);
+    l->shows_cut = false;
+    if (!reply_sets(l, m, &l->arena, &l->reply)) {
+        struct trace_detail d = {
+            .address = a->addr, .zone = l->cut.zone.w, .text = "records that cannot be read"};
+        note(l, now, WHY_REPLY_MALFORMED, &d);
+        a->bad = true;
+        return false;
+    }
+    if ((l->flags & LOOKUP_CHECK) == 0)
+        return true;
+    if (!l->walked) {
+        l->deepened = false;
+        walk_begin(r, l, signing_zone(l), now);
+        if (l->phase == PHASE_DONE)
+            return false;
+        if (!walk_settled(&l->walk))
+            return wait_for_keys(r, l, m, a, now);
+    }
+    const struct zone_trust *t = l->walk.at;
+    struct verdict v;
+    struct name zone;
+    if (t->trust == TRUST_SECURE)
+        return judge(r, l, m, rd, a, now);
+    if (t->trust == TRUST_INSECURE) {
+        keep_part(l, CACHE_INSECURE, t->why.reason);
+        note_part(l, &t->why, t->zone.w, now);
+        return true;
+    }
+    /* The search for a zone further down told nothing: what was wrong before is wrong. */
+    if (l->deepened) {
+        name_copy(zone.w, l->first_zone.w);
+        v = l->first;
+    } else {
+        v = t->why;
+        name_copy(zone.w, t->blame.w);
+    }
+    note_bogus(l, now, &v, zone.w, "");
+    bogus_keep(l, &v, zone.w);
+    if (l->deepened)
+        bogus_try_next(r, l, &v, a, now);
+    else
+        bogus_end(r, l, now);
+    return false;
+}

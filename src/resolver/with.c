@@ -1,0 +1,185 @@
+/* What is kept in the cache and sent to clients beside an answer: its signatures, and the denial
+ * records that it needs (RFC 4035 sections 3.2.1 and 4.5). */
+#include "resolver/machine.h"
+
+#include "dns/encode.h"
+
+struct rrset sigs_covering(struct arena *a, const struct rrset *sigs, uint16_t type)
+{
+    struct rrset ret = *sigs;
+    struct rdata_iter it = rdata_iter(sigs);
+    uint32_t size = 0;
+    ret.count = 0;
+    for (struct bytes rd; rdata_iter_next(&it, &rd);)
+        if (rd.n >= 2 && get_be16(rd.p) == type) {
+            ret.count++;
+            size += 2 + (uint32_t)rd.n;
+        }
+    if (size == sigs->rdata_size)
+        return ret;
+    ret.rdata_size = 0;
+    uint8_t *p = size > 0 ? arena_alloc_bytes(a, size) : NULL;
+    ret.rdata = p;
+    if (p == NULL) {
+        ret.count = 0;
+        return ret;
+    }
+    it = rdata_iter(sigs);
+    for (struct bytes rd; rdata_iter_next(&it, &rd);)
+        if (rd.n >= 2 && get_be16(rd.p) == type) {
+            memcpy(p, rd.p - 2, 2 + rd.n);
+            p += 2 + rd.n;
+        }
+    ret.rdata_size = size;
+    return ret;
+}
+
+struct rrset reply_sigs(struct lookup *l, unsigned section, const uint8_t *owner, uint16_t type)
+{
+    for (unsigned i = 0; i < l->reply.n; i++) {
+        const struct reply_set *s = &l->reply.set[i];
+        if (s->section == section && s->set.type == type && name_equal(s->set.owner, owner))
+            return sigs_covering(&l->arena, &s->sigs, type);
+    }
+    return (struct rrset){.type = RR_RRSIG, .owner = owner, .rclass = CLASS_IN};
+}
+
+/* RFC 4035 section 5.3.3: no longer than the original TTL, nor than the signature is valid. */
+static void bound(const struct rrset *sigs, uint32_t *ttl, struct now now)
+{
+    struct rdata_iter it = rdata_iter(sigs);
+    for (struct bytes rd; rdata_iter_next(&it, &rd);) {
+        struct rrsig s;
+        if (!rrsig_read(rd, &s) || rrsig_time(&s, (uint32_t)now.wall_s) != RRSIG_VALID)
+            continue;
+        *ttl = MIN(*ttl, s.original_ttl);
+        *ttl = MIN(*ttl, s.expiration - (uint32_t)now.wall_s);
+    }
+}
+
+/* Made from a wildcard: then the proof that the name itself does not exist belongs to it. */
+static bool expanded(const struct rrset *set, const struct rrset *sigs)
+{
+    struct rdata_iter it = rdata_iter(sigs);
+    unsigned labels = name_labels(set->owner) - name_is_wildcard(set->owner);
+    for (struct bytes rd; rdata_iter_next(&it, &rd);) {
+        struct rrsig s;
+        if (rrsig_read(rd, &s) && s.labels < labels)
+            return true;
+    }
+    return false;
+}
+
+void with_reply(struct lookup *l, const struct rrset *set, bool denial, uint32_t *ttl,
+                struct now now, struct cache_with *w, struct rrset *more)
+{
+    bool proofs = denial;
+    *w = (struct cache_with){
+        .trust = l->part, .more = more, .reason = l->part_reason, .cut = l->shows_cut && denial};
+    if (set->count > 0) {
+        struct rrset sigs =
+            reply_sigs(l, denial ? SECTION_AUTHORITY : SECTION_ANSWER, set->owner, set->type);
+        if (sigs.count > 0) {
+            more[w->more_count++] = sigs;
+            if (l->part == CACHE_SECURE)
+                bound(&sigs, ttl, now);
+            proofs |= expanded(set, &sigs);
+        }
+    }
+    for (unsigned i = 0; proofs && i < l->reply.n; i++) {
+        const struct reply_set *s = &l->reply.set[i];
+        if (s->section != SECTION_AUTHORITY ||
+            (s->set.type != RR_NSEC && s->set.type != RR_NSEC3) ||
+            w->more_count + 2 > CACHE_MORE_SETS)
+            continue;
+        struct rrset sigs = sigs_covering(&l->arena, &s->sigs, s->set.type);
+        if (sigs.count == 0)
+            continue;
+        more[w->more_count++] = s->set;
+        more[w->more_count++] = sigs;
+        *ttl = MIN(*ttl, s->set.ttl);
+        if (l->part == CACHE_SECURE)
+            bound(&sigs, ttl, now);
+    }
+}
+
+static bool has_proof(const struct lookup *l, const struct rrset *set)
+{
+    for (unsigned i = 0; i < l->proofs; i++)
+        if (l->proof[i].type == set->type && name_equal(l->proof[i].owner, set->owner))
+            return true;
+    return false;
+}
+
+void lookup_with(struct lookup *l, const struct rrset *more, unsigned n, bool denial)
+{
+    unsigned i = 0;
+    if (!denial && n > 0 && more[0].type == RR_RRSIG && l->answers > 0)
+        l->answer_sigs[l->answers - 1] = more[i++];
+    else if (denial && n > 0 && more[0].type == RR_RRSIG && l->proofs < PROOFS_MAX)
+        l->proof[l->proofs++] = more[i++]; /* of the SOA */
+    for (; i + 1 < n && l->proofs + 2 <= PROOFS_MAX; i += 2) {
+        if (has_proof(l, &more[i]))
+            continue;
+        l->proof[l->proofs++] = more[i];
+        l->proof[l->proofs++] = more[i + 1];
+    }
+}
+
+/* --- Referrals --- */
+
+static bool is_denial(const struct reply_set *s)
+{
+    return s->section == SECTION_AUTHORITY && (s->set.type == RR_NSEC || s->set.type == RR_NSEC3);
+}
+
+static void put(struct encode *e, enum msg_section to, const struct reply_set *s, struct arena *a)
+{
+    struct rrset sigs = sigs_covering(a, &s->sigs, s->set.type);
+    if (encode_rrset(e, to, &s->set, 0) != ST_OK ||
+        (sigs.count > 0 && encode_rrset(e, to, &sigs, 0) != ST_OK))
+        e->flags |= MSG_TC;
+}
+
+void referral_keep(struct resolver *r, struct lookup *l, const struct msg *m, const uint8_t *zone,
+                   uint32_t ttl_s, struct now now)
+{
+    struct encode *e = &r->query.enc;
+    const struct reply_set *ds = NULL;
+    struct reply reply;
+    bool any = false;
+    /* m lives in the same arena: nothing is taken back. */
+    if (!validating(r) || !reply_sets(l, m, &r->scratch, &reply))
+        return;
+    for (unsigned i = 0; i < reply.n; i++) {
+        const struct reply_set *s = &reply.set[i];
+        any |= is_denial(s) && s->sigs.count > 0;
+        if (s->section == SECTION_AUTHORITY && s->set.type == RR_DS && s->sigs.count > 0 &&
+            name_equal(s->set.owner, zone))
+            ds = s;
+    }
+    if (!any && ds == NULL)
+        return;
+    uint8_t *buf = r->reply_buf;
+    encode_begin(e, buf + 2, LIMIT_REFERRAL, 0, MSG_QR | MSG_AA);
+    if (encode_question(e, zone, RR_DS, CLASS_IN) != ST_OK)
+        return;
+    if (ds != NULL)
+        put(e, SECTION_ANSWER, ds, &r->scratch);
+    for (unsigned i = 0; ds == NULL && i < reply.n; i++)
+        if (is_denial(&reply.set[i]))
+            put(e, SECTION_AUTHORITY, &reply.set[i], &r->scratch);
+    bool whole = (e->flags & MSG_TC) == 0;
+    size_t n = encode_finish(e);
+    if (!whole)
+        return;
+    put_be16(buf, (uint16_t)n);
+    struct rrset kept = {.owner = zone,
+                         .type = RR_DS,
+                         .rclass = CACHE_CLASS_CUT,
+                         .ttl = ttl_s,
+                         .count = 1,
+                         .rdata_size = (uint32_t)(2 + n),
+                         .rdata = buf};
+    cache_put(l->job->cache, &kept, RANK_REFERRAL, NULL, now);
+}

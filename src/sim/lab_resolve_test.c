@@ -1,0 +1,297 @@
+/* The resolver, validating, in the signed lab: whole, and with every recipe's fault put in. Each
+ * recipe must give the client what it says: SERVFAIL with its EDE code and words, an answer with
+ * AD, or one without. */
+#include "base/test.h"
+#include "core/trace_render.h"
+#include "dns/encode.h"
+#include "sim/sim.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { HINTS = 64, ANSWER_US = 20000000 };
+
+static void *test_open(void *ctx, const char *path, struct diag *d)
+{
+    (void)ctx;
+    FILE *f = fopen(path, "rb");
+    if (f == NULL)
+        diag_set(d, SEV_ERROR, "no-file", NULL, "cannot open %s", path);
+    return f;
+}
+
+static long test_read(void *ctx, void *file, void *buf, size_t n)
+{
+    (void)ctx;
+    return (long)fread(buf, 1, n, file);
+}
+
+static void test_close(void *ctx, void *file)
+{
+    (void)ctx;
+    fclose(file);
+}
+
+static void fixed_random(void *ctx, void *buf, size_t n)
+{
+    (void)ctx;
+    memset(buf, 7, n);
+}
+
+static const struct file_source files = {NULL, test_open, test_read, test_close};
+static const struct env env = {NULL, fixed_random};
+
+struct lab {
+    struct topology t;
+    struct internet in;
+    struct anchors *anchors;
+    struct root_hint hints[HINTS];
+    struct resolver_options opt;
+    struct sim *sim;
+    struct arena arena;
+    unsigned sent; /* questions to servers, by the last one asked */
+    /* the last answer */
+    struct msg m;
+    size_t n;
+    uint8_t wire[LIMIT_MESSAGE];
+    char ede_text[500];
+};
+
+static void print_diag(void *ctx, const struct diag *d)
+{
+    (void)ctx;
+    printf("# %s\n", d->message);
+}
+
+static void on_answer(void *ctx, uint64_t token, struct bytes wire)
+{
+    struct lab *l = ctx;
+    (void)token;
+    l->n = MIN(wire.n, sizeof l->wire);
+    memcpy(l->wire, wire.p, l->n);
+}
+
+static void on_sent(void *ctx, const struct effect *e)
+{
+    struct lab *l = ctx;
+    (void)e;
+    l->sent++;
+}
+
+static bool lab_open(struct lab *l, const struct breakage *b, unsigned n)
+{
+    size_t len;
+    char *text = test_file("lab/topology.yaml", &len), dir[1200];
+    struct diag_sink sink = {.emit = print_diag};
+    snprintf(dir, sizeof dir, "%s/lab", test_source_dir());
+    memset(l, 0, sizeof *l);
+    arena_init(&l->arena, 1 << 16, 0);
+    struct internet_plan plan = {.topology = &l->t,
+                                 .files = &files,
+                                 .dir = dir,
+                                 .form = FORM_REAL,
+                                 .broken = b,
+                                 .broken_count = n,
+                                 .env = &env,
+                                 .now_s = SIM_START_WALL_S,
+                                 .repeatable = true};
+    bool ok = text != NULL && topology_init(&l->t) == ST_OK &&
+              topology_parse(&l->t, bytes_of(text, len), "lab/topology.yaml", &sink) == ST_OK &&
+              internet_open(&l->in, &plan, &sink) == ST_OK;
+    free(text);
+    if (!ok || (l->anchors = internet_anchors(&l->in)) == NULL)
+        return false;
+    resolver_options_default(&l->opt);
+    l->opt.hints = l->hints;
+    l->opt.anchors = l->anchors;
+    for (unsigned i = 0; i < l->t.server_count; i++)
+        for (unsigned k = 0; topo_serves(&l->t.server[i], name_root) &&
+                             k < l->t.server[i].addr_count && l->opt.hint_count < HINTS;
+             k++)
+            l->hints[l->opt.hint_count++] = (struct root_hint){.server = l->t.server[i].name,
+                                                               .address = l->t.server[i].addr[k]};
+    struct sim_setup setup = {.seed = 1,
+                              .internet = &l->in,
+                              .resolver = &l->opt,
+                              .cache_bytes = 4u << 20,
+                              .net = {.link_us = 1000},
+                              .watch = {l, on_answer, on_sent, NULL}};
+    l->sim = sim_new(&setup);
+    return l->sim != NULL;
+}
+
+static void lab_close(struct lab *l)
+{
+    sim_free(l->sim);
+    anchors_free(l->anchors);
+    internet_close(&l->in);
+    topology_free(&l->t);
+    arena_free(&l->arena);
+}
+
+/* Asks as a client with DO and waits; false if nothing came that can be read. */
+static bool ask(struct lab *l, const char *name, uint16_t type, uint16_t flags)
+{
+    static const uint8_t here[4] = {127, 0, 0, 1};
+    struct netaddr from = netaddr_v4(here, 5353);
+    uint8_t buf[512];
+    struct name n;
+    struct edns_out edns = {.present = true, .udp_size = LIMIT_EDNS_UDP, .dnssec_ok = true};
+    if (name_from(name, &n) != ST_OK)
+        return false;
+    size_t size = encode_query(buf, sizeof buf, 77, MSG_RD | flags, n.w, type, CLASS_IN, &edns);
+    l->n = 0;
+    l->sent = 0;
+    sim_ask(l->sim, 1, &from, TRANSPORT_TCP, bytes_of(buf, size));
+    sim_run_until(l->sim, sim_now(l->sim).mono_us + ANSWER_US);
+    arena_reset(&l->arena);
+    if (l->n == 0 || msg_parse(bytes_of(l->wire, l->n), &l->arena, &l->m) != ST_OK)
+        return false;
+    snprintf(l->ede_text, sizeof l->ede_text, "%.*s", (int)l->m.edns.ede_text.n,
+             (const char *)l->m.edns.ede_text.p);
+    return true;
+}
+
+static bool has_ad(const struct lab *l)
+{
+    return (l->m.h.flags & MSG_AD) != 0;
+}
+
+static bool as_expected(const struct lab *l, const struct recipe *r)
+{
+    unsigned rcode = msg_rcode(&l->m), ede = l->m.edns.has_ede ? l->m.edns.ede_code : 0;
+    if (r->ede != RECIPE_NO_EDE && ede != r->ede)
+        return false;
+    switch (r->verdict) {
+    case VERDICT_BOGUS:
+        return rcode == RCODE_SERVFAIL && l->ede_text[0] != '\0';
+    case VERDICT_SECURE:
+        return rcode != RCODE_SERVFAIL && has_ad(l);
+    case VERDICT_INSECURE:
+        return rcode != RCODE_SERVFAIL && !has_ad(l);
+    default:
+        return true;
+    }
+}
+
+static void try_recipe(const char *word)
+{
+    struct recipe r;
+    struct diag d = {0};
+    char dir[1200];
+    struct breakage b = {0};
+    uint16_t type;
+    static struct lab l;
+    snprintf(dir, sizeof dir, "%s/lab", test_source_dir());
+    if (recipe_load(&files, dir, word, &r, &d) != ST_OK) {
+        test_point(false, "%s: %s", word, d.message);
+        return;
+    }
+    if (r.verdict == VERDICT_NONE)
+        return;
+    snprintf(b.word, sizeof b.word, "%s", word);
+    if (name_from(r.target, &b.target) != ST_OK || !rr_type_parse(bytes_str(r.qtype), &type) ||
+        !lab_open(&l, &b, 1)) {
+        test_point(false, "%s: the lab does not open", word);
+        return;
+    }
+    bool got = ask(&l, r.qname, type, 0);
+    test_point(got && as_expected(&l, &r), "%s: %s %d: RCODE %u%s, EDE %d %s", word,
+               recipe_verdict_word(r.verdict), r.ede == RECIPE_NO_EDE ? -1 : (int)r.ede,
+               got ? msg_rcode(&l.m) : 99, got && has_ad(&l) ? " AD" : "",
+               got && l.m.edns.has_ede ? (int)l.m.edns.ede_code : -1, l.ede_text);
+    lab_close(&l);
+}
+
+static void show(void *ctx, struct bytes answer, const struct trace *trace)
+{
+    struct text t = text_heap(1 << 20);
+    (void)ctx;
+    (void)answer;
+    trace_timeline(trace, false, &t);
+    printf("%s\n", text_cstr(&t));
+    text_free(&t);
+}
+
+/* For a person: LAB_TRACE="NAME [FAULT TARGET]" prints how www is resolved. */
+TEST(lab_resolve_trace)
+{
+    const char *what = getenv("LAB_TRACE");
+    static struct lab l;
+    struct breakage b = {0};
+    char name[100], fault[64] = "", target[100] = ".";
+    struct name n;
+    if (what == NULL)
+        return;
+    sscanf(what, "%99s %63s %99s", name, fault, target);
+    snprintf(b.word, sizeof b.word, "%.31s", fault);
+    REQUIRE(name_from(name, &n) == ST_OK && name_from(target, &b.target) == ST_OK);
+    REQUIRE(lab_open(&l, &b, fault[0] != '\0'));
+    struct resolve_task task = {
+        .name = n.w, .type = RR_A, .rclass = CLASS_IN, .cold = true, .armed = true, .done = show};
+    CHECK(resolver_resolve(sim_resolver(l.sim), &task, sim_now(l.sim)) == ST_OK);
+    sim_kick(l.sim);
+    sim_run_until(l.sim, sim_now(l.sim).mono_us + ANSWER_US);
+    lab_close(&l);
+}
+
+/* Every recipe that names a verdict. */
+TEST(lab_resolve_recipes)
+{
+    char path[1200];
+    snprintf(path, sizeof path, "%s/lab/faults", test_source_dir());
+    DIR *d = opendir(path);
+    REQUIRE(d != NULL);
+    unsigned n = 0;
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        char *dot = strstr(e->d_name, ".fault");
+        if (dot == NULL)
+            continue;
+        *dot = '\0';
+        try_recipe(e->d_name);
+        n++;
+    }
+    closedir(d);
+    CHECK(n >= 40);
+}
+
+/* The lab as it is. */
+TEST(lab_resolve_whole)
+{
+    static const struct {
+        const char *name;
+        uint16_t type;
+        bool secure;
+    } asked[] = {{"www.example.org", RR_A, true},
+                 {"nope.example.org", RR_A, true},
+                 {"www.example.org", RR_MX, true},
+                 {"www.example.com", RR_A, true},
+                 {"nope.example.com", RR_A, true},
+                 {"q.wildcard.org", RR_A, true},
+                 {"x.ent.wildcard.org", RR_A, true},
+                 {"host.wildcard.org", RR_TXT, true},
+                 {"www.old.moved.org", RR_A, true},
+                 {"shop.example.co.uk", RR_A, true},
+                 {"example.org", RR_DS, true},
+                 {"nothing-here", RR_A, true},
+                 {".", RR_NS, true},
+                 {".", RR_DNSKEY, true}};
+    static struct lab l;
+    REQUIRE(lab_open(&l, NULL, 0));
+    for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
+        unsigned first = 0;
+        for (unsigned turn = 0; turn < 2; turn++) { /* from the servers, then out of the cache */
+            bool got = ask(&l, asked[i].name, asked[i].type, 0);
+            if (turn == 0)
+                first = l.sent;
+            test_point(got && msg_rcode(&l.m) != RCODE_SERVFAIL && has_ad(&l) == asked[i].secure &&
+                           (turn == 0 || l.sent == 0),
+                       "%s %u: RCODE %u%s, %u records, %u sent, EDE %d %s", asked[i].name,
+                       asked[i].type, got ? msg_rcode(&l.m) : 99, got && has_ad(&l) ? " AD" : "",
+                       got ? l.m.rr_count : 0, turn == 0 ? first : l.sent,
+                       got && l.m.edns.has_ede ? (int)l.m.edns.ede_code : -1, l.ede_text);
+        }
+    }
+    lab_close(&l);
+}
