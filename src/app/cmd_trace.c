@@ -6,6 +6,7 @@
 #include "core/trace_render.h"
 #include "dns/codes.h"
 #include "dns/rr_type.h"
+#include "io/anchors.h"
 #include "io/ctl_client.h"
 #include "io/files.h"
 #include "io/local.h"
@@ -20,8 +21,8 @@ enum { TRACE_TEXT_MAX = 64 << 20, HINTS_BYTES = 1 << 20, STATUS_BYTES = 65536, S
 
 struct options {
     bool explain; /* the command is explain */
-    bool cold, json, mermaid, lab, no_ipv4, no_ipv6, no_minimise;
-    const char *hints, *socket, *server;
+    bool cold, json, mermaid, lab, no_ipv4, no_ipv6, no_minimise, no_validate;
+    const char *hints, *socket, *server, *anchor;
     uint32_t port, timeout_ms;
     struct name name;
     uint16_t type;
@@ -113,11 +114,38 @@ static int hints_get(const struct options *o, const char *path, struct root_hint
     return 2;
 }
 
+/* Where the chain of trust begins: a file, the lab's, or the root's keys that are compiled in;
+ * nowhere for other roots. 0, or an exit status. */
+static int anchors_get(const struct options *o, const struct lab_state *lab, struct anchors **ret)
+{
+    char own[LAB_PATH];
+    struct diag d = {0};
+    const char *path = o->anchor;
+    *ret = NULL;
+    if (path == NULL && o->lab) {
+        lab_path(own, lab->dir, "anchor.ds");
+        path = access(own, R_OK) == 0 ? own : NULL;
+    }
+    if (o->no_validate || (path == NULL && (o->lab || o->hints != NULL)))
+        return 0;
+    enum status st = anchors_load(&path, path != NULL, ret, &d);
+    if (st == ST_OK && path == NULL)
+        st = anchors_add_builtin(*ret);
+    if (st == ST_OK)
+        return 0;
+    struct text t = text_heap(4096);
+    diag_text(&d, isatty(2), &t);
+    fprintf(stderr, "banyan %s: %s", o->explain ? "explain" : "trace", text_cstr(&t));
+    text_free(&t);
+    return 2;
+}
+
 static int resolve_here(struct options *o)
 {
     struct root_hint hints[ROOT_HINTS_MAX];
     struct resolver_options ro;
     struct lab_state lab;
+    struct anchors *anchors;
     const char *path = o->hints;
     resolver_options_default(&ro);
     if (o->lab) {
@@ -131,7 +159,11 @@ static int resolve_here(struct options *o)
     int rc = hints_get(o, path, hints, &ro.hint_count);
     if (rc != 0)
         return rc;
+    rc = anchors_get(o, &lab, &anchors);
+    if (rc != 0)
+        return rc;
     ro.hints = hints;
+    ro.anchors = anchors;
     ro.prime = false;
     ro.minimise = !o->no_minimise;
     ro.ipv4 = !o->no_ipv4;
@@ -146,6 +178,7 @@ static int resolve_here(struct options *o)
                                 .done = done,
                                 .ctx = o};
     enum status st = local_resolve(&ro, &task, o->timeout_ms);
+    anchors_free(anchors);
     if (st != ST_OK) {
         complain(o, NULL, "the resolution did not end: %s", status_text(st));
         return 1;
@@ -279,6 +312,10 @@ static int run(bool explain, int argc, char **argv)
         {"--lab", 0, NULL, "start at the root of the running lab, by itself", &o.lab, NULL, NULL, 0,
          0},
         {"--hints", 0, "FILE", "root hints to start from", NULL, &o.hints, NULL, 0, 0},
+        {"--anchor", 'a', "FILE",
+         "trust anchors to validate with (default: the lab's; the Internet's root)", NULL,
+         &o.anchor, NULL, 0, 0},
+        {"--no-validate", 0, NULL, "do not check signatures", &o.no_validate, NULL, NULL, 0, 0},
         {"--port", 'p', "N", "port of all name servers (default 53)", NULL, NULL, &o.port, 1,
          65535},
         {"--no-ipv4", '6', NULL, "ask over IPv6 only", &o.no_ipv4, NULL, NULL, 0, 0},

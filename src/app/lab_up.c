@@ -159,7 +159,7 @@ static bool write_anchor(const struct lab_state *s, const struct topology *t, st
     return ok;
 }
 
-static bool write_config(const struct lab_state *s, struct diag *d)
+static bool write_config(const struct lab_state *s, bool anchor, struct diag *d)
 {
     struct text t = text_heap(65536);
     text_str(&t, "# the lab's resolver, made by `banyan lab up`\nserver:\n  listen: [\"");
@@ -172,6 +172,8 @@ static bool write_config(const struct lab_state *s, struct diag *d)
     if (!s->in_namespace) /* a packet from this address cannot leave the machine, whatever a zone
                              says */
         text_str(&t, "  outgoing: [\"127.0.0.1\"]\n");
+    if (anchor)
+        text_fmt(&t, "  trust-anchors:\n    - file: \"%s/anchor.ds\"\n", s->dir);
     bool ok = write_file(s->dir, "banyand.yaml", &t, d);
     text_free(&t);
     return ok;
@@ -333,8 +335,9 @@ static int start_all(struct lab_state *s, const struct lab_options *opt, const s
                      struct diag *d)
 {
     if (!start_servers(s, opt, d) || !choose_resolver_port(s, d) || !write_hints(s, t, d) ||
-        !write_anchor(s, t, d) || !write_config(s, d) || !start_resolver(s, d) ||
-        lab_state_write(s, d) != ST_OK) {
+        !write_anchor(s, t, d) ||
+        !write_config(s, topology_signing(t, name_root).dnssec != TOPO_UNSIGNED, d) ||
+        !start_resolver(s, d) || lab_state_write(s, d) != ST_OK) {
         end_all(s);
         return failed(d);
     }

@@ -176,6 +176,9 @@ enum {
      * some 2,000; more than this is another file. */
     LIMIT_ANCHORS = 64,
     LIMIT_ANCHOR_FILE = 1 << 18,
+    /* Keys followed for one trust point (RFC 5011 section 2.4.3: at least 5), forgotten ones
+     * included. */
+    LIMIT_ROLL_KEYS = 16,
     /* Bytes of what a referral says of the keys below it (DS or denial records with signatures):
      * NSEC3 with three RSA signatures of 4096 bits is 2,000. */
     LIMIT_REFERRAL = 4096,

@@ -1,5 +1,6 @@
 #include "config/check.h"
 
+#include "base/when.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +134,19 @@ static bool allows_all(const struct config_prefixes *p)
     return false;
 }
 
+static void check_negative(struct check *k, size_t i)
+{
+    static const char list[] = "resolver.negative-trust-anchors";
+    uint64_t until;
+    const struct config_negative *n = &k->c->resolver.negative_trust_anchors.v[i];
+    if (n->until == NULL)
+        say(k, SEV_WARNING, list, i, "give `until`",
+            "a negative trust anchor without an end is forgotten, and the zone never checked "
+            "again");
+    else if (!when_parse(bytes_str(n->until), &until))
+        say(k, SEV_ERROR, list, i, "write it as 2026-12-01T12:00:00Z", "until is no point in time");
+}
+
 static void check_resolver(struct check *k)
 {
     const struct config *c = k->c;
@@ -150,6 +164,8 @@ static void check_resolver(struct check *k)
         if (c->resolver.outgoing.v[i].port != 0)
             say(k, SEV_ERROR, NULL, 0, NULL,
                 "resolver.outgoing takes no port: each query leaves from a random one");
+    for (size_t i = 0; i < c->resolver.negative_trust_anchors.n; i++)
+        check_negative(k, i);
     if (c->resolver.root_hints != NULL && c->resolver.hints.n > 0)
         say(k, SEV_ERROR, NULL, 0, NULL, "give resolver.root-hints or resolver.hints, not both");
     if (allows_all(&c->resolver.allow) && zones && !c->resolver.open_with_zones)

@@ -53,6 +53,15 @@ struct config_hint {
     struct config_addrs addresses; /* port 0: the upstream port */
 };
 
+struct config_anchor {
+    const char *file;
+};
+
+struct config_negative {
+    const uint8_t *name;
+    const char *until;
+};
+
 enum config_rotation { CONFIG_FIXED, CONFIG_CYCLIC, CONFIG_RANDOM }; /* as enum rotation of auth/ */
 enum config_log_level { LEVEL_ERROR, LEVEL_WARNING, LEVEL_INFO, LEVEL_DEBUG };
 enum config_log_target { TARGET_AUTO, TARGET_STDERR, TARGET_JOURNAL };
@@ -111,7 +120,15 @@ struct config {
         bool open_with_zones;
         struct config_addrs outgoing;
         uint32_t upstream_port, udp_size;
-        bool minimise, ipv4, ipv6, prime, query_loopback;
+        bool minimise, ipv4, ipv6, prime, query_loopback, validate, rsa_sha1, aggressive;
+        struct {
+            struct config_anchor *v;
+            size_t n;
+        } trust_anchors;
+        struct {
+            struct config_negative *v;
+            size_t n;
+        } negative_trust_anchors;
         uint64_t cache_size;
         uint32_t ttl_min_s, ttl_max_s, negative_ttl_max_s, timeout_ms, max_clients;
     } resolver;

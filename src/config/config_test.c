@@ -47,6 +47,8 @@ static void file_for(const struct option *o, const char *value, struct text *out
         text_str(out, "        addresses: 192.0.2.1\n");
     if (strcmp(o->path, "resolver.hints[].addresses") == 0)
         text_str(out, "        name: a.test\n");
+    if (strcmp(o->path, "resolver.negative-trust-anchors[].until") == 0)
+        text_str(out, "        name: example.org\n");
     if (strncmp(o->path, "dnssec.policies[]", 17) == 0 && strcmp(option_word(o), "name") != 0)
         text_str(out, "        name: strong\n");
     if (strcmp(o->path, "dnssec.policies[].validity") == 0)

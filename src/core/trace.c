@@ -139,6 +139,7 @@ const struct trace_event *trace_culprit(const struct trace *t)
                              e->reason == WHY_SERVERS_UNKNOWN
                          ? 1
                      : e->reason == WHY_CACHE_FAILURE || e->reason == WHY_REPLY_RCODE ? 2
+                     : e->reason >= WHY_BOGUS_OK                                      ? 4
                      : reason_kind((enum reason)e->reason) == REASON_PROBLEM          ? 3
                                                                                       : 0;
         if (e->reason == WHY_REPLY_MISMATCH || e->reason == WHY_OUT_OF_BAILIWICK ||

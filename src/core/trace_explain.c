@@ -57,6 +57,9 @@ static const struct {
         {"the servers asked before",
          "The same question failed moments ago and is not asked again yet (RFC 9520): run "
          "`banyan trace --cold` to see it fail afresh."},
+#define TRUST_REASON(name, word, ede, text, act) [WHY_BOGUS_##name] = {NULL, act},
+#include "core/trust_reasons.def"
+#undef TRUST_REASON
 };
 
 static void fill(const char *s, const struct trace_detail *d, struct text *out)
@@ -132,6 +135,23 @@ static void put_troubles(const struct trace *t, struct text *out)
     text_char(out, '.');
 }
 
+/* Whether it was validated, by the last that was said about it. */
+static void put_trust(const struct trace *t, struct text *out)
+{
+    const struct trace_event *e, *last = NULL;
+    for (uint32_t i = 0; (e = trace_next(t, &i)) != NULL;)
+        if ((e->reason == WHY_SECURE || e->reason == WHY_INSECURE) && e->depth == 0 &&
+            (last == NULL || last->reason != WHY_INSECURE))
+            last = e;
+    if (last == NULL)
+        return;
+    const char *words = trace_detail_of(t, last)->text;
+    text_fmt(out,
+             last->reason == WHY_SECURE ? " It is secure (DNSSEC): %s."
+                                        : " It is not protected by DNSSEC: %s.",
+             words != NULL ? words : "so the zone says");
+}
+
 /* Did all root servers fail? Whatever one of them did, it is not the one to blame: all of them do
  * not fail at once, but a network that closes port 53 or answers in their place makes it look so.
  */
@@ -145,6 +165,42 @@ static bool roots_failed(const struct trace *t)
     return false;
 }
 
+/* The root's own data failed: the root is signed well, so it is something here. */
+static const char *root_advice(enum reason why)
+{
+    switch (why) {
+    case WHY_BOGUS_EXPIRED:
+    case WHY_BOGUS_NOT_YET:
+        return "whoever runs this machine has to set its clock; the resolver goes on by itself "
+               "once it is right";
+    case WHY_BOGUS_NO_SIGNATURE:
+    case WHY_BOGUS_NO_PROOF:
+    case WHY_BOGUS_BAD_SIGNATURE:
+    case WHY_BOGUS_NO_DNSKEY:
+        return "something in this network answers in the place of the root servers or takes "
+               "signatures out of answers (a captive portal, a firewall, a router's DNS proxy): "
+               "whoever runs the network has to let DNS through as it is";
+    case WHY_BOGUS_NO_DS_KEY:
+    case WHY_BOGUS_DS_MISMATCH:
+        return "whoever runs this resolver has to give it the root's present trust anchor, or to "
+               "look who answers in the place of the root servers";
+    default:
+        return NULL;
+    }
+}
+
+static void explain_bogus(const struct trace *t, const struct trace_event *e, struct text *out)
+{
+    const struct trace_detail *d = trace_detail_of(t, e);
+    bool root = d->zone != NULL && *d->zone == 0;
+    const char *act = root ? root_advice((enum reason)e->reason) : NULL;
+    text_str(out, " It failed validation (DNSSEC): ");
+    trace_sentence(t, e, out);
+    text_str(out, ". What has to be done: ");
+    fill(act != NULL ? act : blame[e->reason].advice, d, out);
+    text_str(out, ".");
+}
+
 static void explain_failure(const struct trace *t, const struct summary *s, struct text *out)
 {
     char rcode[24];
@@ -153,6 +209,10 @@ static void explain_failure(const struct trace *t, const struct summary *s, stru
     text_fmt(out, " could not be answered (%s).", rcode_str(t->rcode, rcode));
     if (e == NULL) {
         text_str(out, " The trace does not say why.");
+        return;
+    }
+    if (e->reason >= WHY_BOGUS_OK) {
+        explain_bogus(t, e, out);
         return;
     }
     text_str(out, " The reason: ");
@@ -200,6 +260,7 @@ void trace_explain(const struct trace *t, struct text *out)
         text_str(out, " was answered.");
     }
     put_work(t, &s, out);
+    put_trust(t, out);
     put_troubles(t, out);
     text_char(out, '\n');
 }

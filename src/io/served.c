@@ -1,6 +1,8 @@
 #include "io/served.h"
 
 #include "base/limits.h"
+#include "base/when.h"
+#include "io/anchors.h"
 #include "io/files.h"
 #include "io/log.h"
 
@@ -63,6 +65,78 @@ static enum status set_hints(struct served *s, struct text *say)
     return ST_OK;
 }
 
+static void complain(const struct diag *d, struct text *say)
+{
+    diag_text(d, false, say);
+    log_diag("trust-anchors", d);
+}
+
+/* Another root than the Internet's has other keys, too. */
+static bool internet_root(const struct served *s)
+{
+    struct root_hint known[ROOT_HINTS_MAX];
+    size_t n = root_hints_builtin(known, ROOT_HINTS_MAX);
+    for (size_t i = 0; i < s->resolver.hint_count; i++) {
+        size_t k = 0;
+        while (k < n && !name_equal(known[k].server.w, s->hints[i].server.w))
+            k++;
+        if (k == n)
+            return false;
+    }
+    return true;
+}
+
+static enum status set_anchors(struct served *s, struct text *say)
+{
+    const struct config *c = s->config;
+    const char *files[64];
+    struct diag d = {0};
+    size_t n = MIN(c->resolver.trust_anchors.n, ARRAY_LEN(files));
+    enum status st = ST_OK;
+    if (!c->resolver.validate)
+        return ST_OK;
+    for (size_t i = 0; i < n; i++)
+        files[i] = c->resolver.trust_anchors.v[i].file;
+    if (n == 0 && !internet_root(s)) {
+        if (c->resolver.enabled) {
+            diag_set(&d, SEV_WARNING, "trust-anchors",
+                     "give the root's keys in resolver.trust-anchors",
+                     "other root servers than the Internet's, and no trust anchors: nothing is "
+                     "validated");
+            complain(&d, say);
+        }
+        return ST_OK;
+    }
+    st = anchors_load(files, n, &s->anchors, &d);
+    if (st == ST_OK && n == 0)
+        st = anchors_add_builtin(s->anchors);
+    if (st != ST_OK)
+        complain(&d, say);
+    s->resolver.anchors = s->anchors;
+    return st;
+}
+
+static enum status set_negative(struct served *s)
+{
+    const struct config *c = s->config;
+    size_t n = c->resolver.negative_trust_anchors.n;
+    if (n == 0)
+        return ST_OK;
+    s->negative = calloc(n, sizeof *s->negative);
+    if (s->negative == NULL)
+        return ST_ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        const struct config_negative *v = &c->resolver.negative_trust_anchors.v[i];
+        name_copy(s->negative[i].name.w, v->name);
+        s->negative[i].until_s = UINT64_MAX;
+        if (v->until != NULL && !when_parse(bytes_str(v->until), &s->negative[i].until_s))
+            return ST_ESYNTAX; /* was checked */
+    }
+    s->resolver.negative = s->negative;
+    s->resolver.negative_count = n;
+    return ST_OK;
+}
+
 static enum status set_resolver(struct served *s, unsigned workers, struct text *say)
 {
     const struct config *c = s->config;
@@ -86,7 +160,10 @@ static enum status set_resolver(struct served *s, unsigned workers, struct text 
     r->max_clients = MAX(c->resolver.max_clients / workers, 1u);
     r->identity = c->server.identity;
     r->cookie_key = s->auth.cookie_key;
-    return set_hints(s, say);
+    r->rsa_sha1 = c->resolver.rsa_sha1;
+    TRY(set_hints(s, say));
+    TRY(set_anchors(s, say));
+    return set_negative(s);
 }
 
 enum status served_new(struct config *c, struct zone_set *zones, struct hash_key cookie_key,
@@ -118,5 +195,7 @@ void served_free(struct served *s)
         return;
     zone_set_free(s->zones);
     config_free(s->config);
+    anchors_free(s->anchors);
+    free(s->negative);
     free(s);
 }

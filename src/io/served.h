@@ -15,6 +15,8 @@ struct served {
     struct auth_options auth;
     struct resolver_options resolver;
     struct root_hint hints[ROOT_HINTS_MAX];
+    struct anchors *anchors; /* NULL: nothing is validated */
+    struct negative_anchor *negative;
     struct front_limits limits;
     bool has_zones; /* some zone is configured: local names are looked for first */
 };

@@ -1,6 +1,7 @@
 #include "resolver/keyring.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct keyring {
     struct hash_key key;
@@ -29,7 +30,16 @@ void zone_trust_drop(struct zone_trust *t)
     if (t == NULL || --t->refs > 0)
         return;
     zone_keys_free(t->keys);
+    free(t->words);
     free(t);
+}
+
+void zone_trust_say(struct zone_trust *t, const char *words)
+{
+    if (t == NULL || words[0] == '\0')
+        return;
+    free(t->words);
+    t->words = strdup(words);
 }
 
 static void unlink_order(struct keyring *k, struct zone_trust *t)

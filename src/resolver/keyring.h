@@ -19,6 +19,7 @@ struct zone_trust {
     struct zone_keys *keys;             /* SECURE */
     struct verdict why;                 /* else */
     struct name zone;
+    char *words;       /* what was said of it; NULL: nothing */
     struct name blame; /* whose data are wrong: this zone's, or one's above it */
 };
 
@@ -38,5 +39,7 @@ struct zone_trust *keyring_put(struct keyring *k, const uint8_t *zone, const str
 struct zone_trust *keyring_get(struct keyring *k, const uint8_t *zone, struct now now);
 struct zone_trust *keyring_above(struct keyring *k, const uint8_t *name, struct now now);
 void zone_trust_drop(struct zone_trust *t);
+/* Keeps a copy of what was said, as far as there is memory. */
+void zone_trust_say(struct zone_trust *t, const char *words);
 
 #endif

@@ -110,7 +110,7 @@ void keys_take(struct resolver *r, struct lookup *l, const struct reading *rd,
     name_copy(v.owner.w, l->name.w);
     if (t.reason == TRUST_NO_DS_KEY || t.reason == TRUST_DS_MISMATCH)
         mismatch_words(&l->ds, &dnskey, &words);
-    note_bogus(l, now, &v, l->name.w, buf);
+    note_bogus(l, now, &v, l->name.w, NULL, buf);
     bogus_keep(l, &v, l->name.w);
     bogus_try_next(r, l, &v, a, now);
 }

@@ -141,7 +141,12 @@ static bool known_bad(struct resolver *r, struct lookup *l, struct now now)
     note(l, now, WHY_CACHE_FAILURE, &d);
     struct trace_detail why = {.name = l->at, .type = l->type, .text = e.text};
     note(l, now, (enum reason)e.reason, &why);
-    l->was_bad = true;
+    l->was_bad = l->has_bad = true;
+    l->bad = (struct verdict){.trust = TRUST_BOGUS,
+                              .reason = (enum trust_reason)(e.reason - WHY_BOGUS_OK),
+                              .type = l->type};
+    name_copy(l->bad.owner.w, l->at);
+    name_copy(l->bad_zone.w, l->at);
     lookup_end(r, l, WHY_FAILED, RCODE_SERVFAIL, "it failed validation a moment ago", now);
     return true;
 }
@@ -258,13 +263,16 @@ static void remember_failure(struct lookup *l, struct now now)
         return;
     if (l->has_bad && l->bad.trust != TRUST_LIMIT) {
         struct cache_with w = {.text = k->text[0] != '\0' ? k->text : NULL};
-        if ((l->flags & LOOKUP_KEYS) != 0)
-            zone_trust_drop(
-                keyring_put(l->job->keyring, l->name.w, &l->bad, NULL, LIMIT_BOGUS_S, now));
-        else
+        if ((l->flags & LOOKUP_KEYS) == 0) {
             cache_put_negative(l->job->cache, CACHE_FAILURE, l->name.w, l->type, CACHE_CLASS_BAD,
                                LIMIT_BOGUS_S, NULL,
                                (uint16_t)(WHY_BOGUS_OK + (unsigned)l->bad.reason), &w, now);
+            return;
+        }
+        struct zone_trust *t =
+            keyring_put(l->job->keyring, l->name.w, &l->bad, NULL, LIMIT_BOGUS_S, now);
+        zone_trust_say(t, k->text);
+        zone_trust_drop(t);
         return;
     }
     if ((l->flags & LOOKUP_KEYS) != 0)

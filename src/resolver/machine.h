@@ -445,9 +445,9 @@ struct judging_kit {
     struct judge judge;
 };
 void judge_begin(struct resolver *r, struct lookup *l, struct now now, struct judging_kit *ret);
-/* Notes that validation failed, with words in d->text. */
+/* Notes that validation failed: with these words, or (NULL) those of the verdict; and `more`. */
 void note_bogus(struct lookup *l, struct now now, const struct verdict *v, const uint8_t *zone,
-                const char *more);
+                const char *words, const char *more);
 /* The same server is no use: another one, or the end. */
 void bogus_try_next(struct resolver *r, struct lookup *l, const struct verdict *v,
                     struct cut_address *a, struct now now);

@@ -25,11 +25,14 @@ bool reply_sets(const struct lookup *l, const struct msg *m, struct arena *a, st
 }
 
 void note_bogus(struct lookup *l, struct now now, const struct verdict *v, const uint8_t *zone,
-                const char *more)
+                const char *words, const char *more)
 {
     char buf[WORDS_MAX];
     struct text t = text_of(buf, sizeof buf);
-    verdict_words(v, zone, now, &t);
+    if (words != NULL)
+        text_str(&t, words);
+    else
+        verdict_words(v, zone, now, &t);
     text_str(&t, more);
     struct trace_detail d = {.name = v->owner.w, .type = v->type, .zone = zone, .text = buf};
     note(l, now, (enum reason)(WHY_BOGUS_OK + (unsigned)v->reason), &d);
@@ -227,7 +230,7 @@ static bool refuse(struct resolver *r, struct lookup *l, const struct verdict *v
     if (v->reason == TRUST_NO_SIGNATURE && a->plain)
         hint = " (the server, or something before it, does not take EDNS, without which there are "
                "no signatures)";
-    note_bogus(l, now, v, l->walk.at->zone.w, hint);
+    note_bogus(l, now, v, l->walk.at->zone.w, NULL, hint);
     bogus_keep(l, v, l->walk.at->zone.w);
     l->pending = (struct bytes){NULL, 0};
     l->walked = false;
@@ -317,7 +320,7 @@ bool reply_valid(struct resolver *r, struct lookup *l, const struct msg *m, stru
         v = t->why;
         name_copy(zone.w, t->blame.w);
     }
-    note_bogus(l, now, &v, zone.w, "");
+    note_bogus(l, now, &v, zone.w, l->deepened ? NULL : t->words, "");
     bogus_keep(l, &v, zone.w);
     if (l->deepened)
         bogus_try_next(r, l, &v, a, now);

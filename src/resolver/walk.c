@@ -49,6 +49,8 @@ static bool settle_bad(struct resolver *r, struct lookup *l, const uint8_t *zone
         return false;
     }
     name_copy(t->blame.w, blame);
+    if (l->job->culprit.why >= WHY_BOGUS_OK)
+        zone_trust_say(t, l->job->culprit.text);
     stand_at(l, t);
     return true;
 }
