@@ -16,7 +16,7 @@ static size_t inputs;
 static void run_one(const uint8_t *p, size_t n)
 {
     /* An exact-size heap copy, so that the address sanitizer sees any overrun. */
-    uint8_t *copy = malloc(n ? n : 1);
+    uint8_t *copy = calloc(1, n ? n : 1);
     if (copy == NULL)
         abort();
     memcpy(copy, p, n);

@@ -196,9 +196,12 @@ static enum status judge_name(struct judging *g, const uint8_t *name, struct nam
     const struct reply *r = g->r;
     const struct reply_set *s = find(r, SECTION_ANSWER, name, r->type);
     *next = NULL;
-    if (s != NULL)
+    /* Nothing stands below a DNAME but the CNAME that it makes, which is not signed (RFC 6672
+     * section 5.3.1), though it may be what was asked for. */
+    const struct reply_set *above = dname_above(r, name);
+    if (s != NULL && above == NULL)
         return judge_set(g, s);
-    if ((s = dname_above(r, name)) != NULL) {
+    if ((s = above) != NULL) {
         struct name to;
         TRY(judge_set(g, s));
         if (name_replace_suffix(name, name_labels(s->set.owner), s->set.rdata + 2, &to) == ST_OK) {

@@ -144,6 +144,32 @@ static void note_part(struct lookup *l, const struct verdict *v, const uint8_t *
     note(l, now, secure ? WHY_SECURE : WHY_INSECURE, &d);
 }
 
+/* Leaves of a reading the aliases that lead to `name`: what stands there is another zone's to sign,
+ * or was not judged, and is asked for on its own. */
+static void stop_at(struct reading *rd, const uint8_t *name)
+{
+    unsigned n = 0;
+    while (n < rd->chain && !name_equal(rd->alias[n].owner, name))
+        n++;
+    if (n == 0)
+        return;
+    rd->kind = KIND_ALIAS;
+    rd->chain = n;
+    rd->end = rd->alias[n - 1].rdata + 2;
+}
+
+/* The same at the first name outside a zone. */
+static void stop_outside(struct reading *rd, const uint8_t *zone)
+{
+    for (unsigned i = 0; i < rd->chain; i++) {
+        const struct rrset *s = &rd->alias[i];
+        if (s->type == RR_CNAME && !name_in(s->rdata + 2, zone)) {
+            stop_at(rd, i + 1 < rd->chain ? rd->alias[i + 1].owner : s->rdata + 2);
+            return;
+        }
+    }
+}
+
 /* The reply without what comes after its first `n` aliases. */
 static struct reply only_aliases(const struct lookup *l, const struct reading *rd, unsigned n,
                                  struct reply_set *room)
@@ -193,9 +219,7 @@ static bool good_aliases(struct resolver *r, struct lookup *l, struct reading *r
         return false;
     keep_part(l, v.trust == TRUST_SECURE ? CACHE_SECURE : CACHE_INSECURE, v.reason);
     note_part(l, &v, l->walk.at->zone.w, now);
-    rd->kind = KIND_ALIAS;
-    rd->chain = n;
-    rd->end = bad->owner.w;
+    stop_at(rd, bad->owner.w);
     return true;
 }
 
@@ -267,6 +291,8 @@ static bool judge(struct resolver *r, struct lookup *l, const struct msg *m, str
         if (l->asked_type == RR_DS && rd->kind == KIND_NODATA && rd->chain == 0 &&
             reply_shows_cut(&kit.judge, t->keys, &l->reply, l->asked.w, &l->shows_cut) != ST_OK)
             l->shows_cut = false;
+        if (next != NULL)
+            stop_at(rd, next);
         return true;
     }
     if (v.trust == TRUST_BOGUS && good_aliases(r, l, rd, &v, now))
@@ -310,6 +336,7 @@ bool reply_valid(struct resolver *r, struct lookup *l, const struct msg *m, stru
     if (t->trust == TRUST_INSECURE) {
         keep_part(l, CACHE_INSECURE, t->why.reason);
         note_part(l, &t->why, t->zone.w, now);
+        stop_outside(rd, t->zone.w);
         return true;
     }
     /* The search for a zone further down told nothing: what was wrong before is wrong. */

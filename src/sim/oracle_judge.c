@@ -80,7 +80,7 @@ static unsigned answer_records(const struct msg *m)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < m->rr_count; i++)
-        n += m->rr[i].section == SECTION_ANSWER;
+        n += m->rr[i].section == SECTION_ANSWER && m->rr[i].type != RR_RRSIG;
     return n;
 }
 

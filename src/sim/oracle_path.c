@@ -163,6 +163,10 @@ static void look_at(struct oracle *o, struct oracle_zone *z, bool *ret_reachable
             *ret_suspect = true;
         if (h == NULL || host_faulty(h, z->origin) || !served_by(h, z->origin))
             *ret_suspect = true;
+        /* Without EDNS there are no signatures. */
+        else if (oracle_first(z, z->origin, RR_DNSKEY) != NULL &&
+                 host_has(h, FAULT_NO_EDNS, z->origin))
+            *ret_suspect = true;
         if (h != NULL && served_by(h, z->origin))
             *ret_reachable = true;
     }

@@ -26,6 +26,7 @@ struct ask {
     enum transport transport;
     uint64_t at_us, sent_before;
     bool answered, alone;
+    bool trust, dnssec; /* asked with AD or DO: is told whether it is secure */
 };
 
 struct run {
@@ -41,6 +42,7 @@ struct run {
     size_t hint_count;
     struct resolver_options ropt;
     struct netprefix allow;
+    struct anchors *anchors; /* of a signed root; NULL: nothing is validated */
     struct sim_net net;
     struct ask *ask;
     unsigned ask_count, open;
@@ -90,6 +92,55 @@ static uint64_t sent_so_far(struct run *u)
     return c.sent_udp + c.sent_tcp;
 }
 
+/* Whether a chain of trust leads from the root to the zone that a name lies in. *ret_opt_out: some
+ * denials of that zone are not. */
+static bool is_secure(const struct run *u, const uint8_t *name, bool *ret_opt_out)
+{
+    struct name zone, at;
+    name_copy(at.w, name);
+    for (bool first = true;; first = false) {
+        if (!topology_zone_of(u->topology, at.w, &zone))
+            return false;
+        enum topo_dnssec how = topology_signing(u->topology, zone.w).dnssec;
+        if (how == TOPO_UNSIGNED)
+            return false;
+        if (first)
+            *ret_opt_out = how == TOPO_OPT_OUT;
+        if (name_is_root(zone.w))
+            return true;
+        name_copy(at.w, name_parent(zone.w));
+    }
+}
+
+/* AD (RFC 6840 section 5.8) if and only if every part of the answer is from a zone with a chain of
+ * trust; denials and wildcards of opt-out zones may be without. */
+static void judge_trust(struct run *u, const struct ask *q, const struct msg *m)
+{
+    bool ad = (m->h.flags & MSG_AD) != 0, all = true, unsure = false, any = false, opt_out = false;
+    char words[NAME_TEXT_MAX + 32];
+    if (u->anchors == NULL || msg_rcode(m) == RCODE_SERVFAIL) {
+        if (ad)
+            violation(u, "%s: AD without reason", ask_str(q, words));
+        return;
+    }
+    for (unsigned i = 0; i < m->rr_count; i++) {
+        struct name owner;
+        const struct rr_view *rr = &m->rr[i];
+        bool negative = rr->section == SECTION_AUTHORITY && rr->type == RR_SOA;
+        if ((rr->section != SECTION_ANSWER && !negative) || rr->type == RR_RRSIG ||
+            msg_owner(m, rr, &owner) != ST_OK)
+            continue;
+        any = true;
+        all &= is_secure(u, owner.w, &opt_out);
+        unsure |= opt_out;
+    }
+    u->ret->secure += ad;
+    if (ad && !all)
+        violation(u, "%s: AD, but a part of the answer is not signed", ask_str(q, words));
+    if (!ad && q->trust && all && any && !unsure)
+        violation(u, "%s: no AD, but every part of the answer is signed", ask_str(q, words));
+}
+
 static void judge(struct run *u, struct ask *q, struct bytes wire)
 {
     struct msg m;
@@ -114,8 +165,11 @@ static void judge(struct run *u, struct ask *q, struct bytes wire)
                             .lossy = u->net.loss_ppm > 0 || u->net.corrupt_ppm > 0};
     u->ret->servfail += msg_rcode(&m) == RCODE_SERVFAIL;
     /* A damaged packet whose checksum happens to hold says something else than was meant; who has
-     * no signatures believes it. Such runs show only that nothing breaks. */
-    if (!oracle_judge(u->oracle, &c, &m, &u->arena, &excused, &why) && u->net.corrupt_ppm == 0)
+     * no signatures believes it. Only what is secure must be right in such runs. */
+    bool sure = u->net.corrupt_ppm == 0 || (m.h.flags & MSG_AD) != 0;
+    if (sure)
+        judge_trust(u, q, &m);
+    if (!oracle_judge(u->oracle, &c, &m, &u->arena, &excused, &why) && sure)
         violation(u, "%s at %.3f s: %s", ask_str(q, words), (double)c.now_us / 1e6,
                   text_cstr(&why));
     u->ret->excused += excused;
@@ -191,6 +245,7 @@ static void choose_conditions(struct run *u)
     resolver_options_default(&u->ropt);
     u->ropt.hints = u->hints;
     u->ropt.hint_count = u->hint_count;
+    u->ropt.anchors = u->anchors;
     u->ropt.allow = &u->allow;
     u->ropt.allow_count = 1;
     u->ropt.minimise = prng_below(&u->r, 4) > 0;
@@ -250,6 +305,11 @@ static void put_question(struct run *u, unsigned i)
     uint8_t buf[512];
     char words[NAME_TEXT_MAX + 32];
     struct edns_out edns = {.present = prng_below(&u->r, 4) > 0, .udp_size = LIMIT_EDNS_UDP};
+    if (u->anchors != NULL) {
+        q->dnssec = edns.present && prng_below(&u->r, 2) > 0;
+        q->trust = q->dnssec || prng_below(&u->r, 2) > 0;
+        edns.dnssec_ok = q->dnssec;
+    }
     struct netaddr from = netaddr_v4(client, (uint16_t)(1024 + prng_below(&u->r, 60000)));
     q->id = (uint16_t)prng_next(&u->r);
     q->at_us = sim_now(u->sim).mono_us;
@@ -259,7 +319,8 @@ static void put_question(struct run *u, unsigned i)
         if (!u->ask[k].answered)
             u->ask[k].alone = false;
     u->open++;
-    size_t n = encode_query(buf, sizeof buf, q->id, MSG_RD, q->name.w, q->type, CLASS_IN,
+    uint16_t flags = MSG_RD | (q->trust ? MSG_AD : 0);
+    size_t n = encode_query(buf, sizeof buf, q->id, flags, q->name.w, q->type, CLASS_IN,
                             edns.present ? &edns : NULL);
     log_line(u, "question %s", ask_str(q, words));
     sim_ask(u->sim, i, &from, q->transport, bytes_of(buf, n));
@@ -469,6 +530,7 @@ static enum status make_internet(struct run *u, struct diag_sink *sink)
     u->topology = plan.topology;
     collect_hints(u, plan.topology);
     TRY(internet_open(&u->internet, &plan, sink));
+    u->anchors = internet_anchors(&u->internet);
     u->oracle = oracle_new(&u->internet);
     return u->oracle ? ST_OK : ST_ENOMEM;
 }
@@ -494,6 +556,7 @@ enum status run_seed(const struct run_options *opt, struct diag_sink *sink, stru
     }
     sim_free(u->sim);
     oracle_free(u->oracle);
+    anchors_free(u->anchors);
     internet_close(&u->internet);
     if (u->world != NULL)
         world_free(u->world);

@@ -22,7 +22,7 @@ enum { RUN_VIOLATIONS = 8, RUN_VIOLATION_TEXT = 600 };
 
 struct run_result {
     uint64_t hash;
-    unsigned queries, answered, servfail, excused, updates;
+    unsigned queries, answered, servfail, secure, excused, updates;
     uint64_t packets, virtual_us, most_packets; /* most for one question asked alone */
     unsigned violations; /* counted; the first RUN_VIOLATIONS are kept in words */
     char violation[RUN_VIOLATIONS][RUN_VIOLATION_TEXT];
