@@ -431,6 +431,22 @@ def part_clock():
     s.stop()
 
 
+def part_turned_on():
+    """Signing that cannot begin takes nothing away: a zone that was served unsigned goes on as it is."""
+    s = Server([('example.org', 'off')])
+    s.write('file', 'no folder')
+    s.config['dnssec']['state-dir'] = s.path('file')
+    s.save()
+    s.start()
+    s.config['zones'][0]['dnssec'] = 'auto'
+    s.save()
+    s.ctl('reload')
+    m = s.ask('www.example.org', 'A')
+    ok(m.rcode() == dns.rcode.NOERROR and len(m.answer) == 1, 'without a state folder the unsigned zone is served', m)
+    ok(s.stat('zones_failing') == 1 and 'sign-failed' in s.text(), 'and the alarm is up', s.text()[-1500:])
+    s.stop()
+
+
 def part_owner():
     """A state folder that others can write to is refused, with the command that mends it."""
     s = Server([('example.org', 'auto')])
@@ -454,7 +470,7 @@ def part_owner():
 
 def main():
     words = [a for a in sys.argv[1:] if not a.startswith('-')]
-    parts = [part_one_line, part_restart, part_keys, part_kill, part_disk, part_damage, part_clock, part_owner]
+    parts = [part_one_line, part_restart, part_keys, part_kill, part_disk, part_damage, part_clock, part_turned_on, part_owner]
     if LONG:
         parts.append(part_again)
     for p in parts:

@@ -357,12 +357,13 @@ static enum status publish(struct run *r, const struct zone *old, struct zone **
     return key_store_state_put(r->g->store, r->t->name, &now, d);
 }
 
-/* What is served when signing failed: the last version, if there is one. If that is about to
- * expire, and the new one could only not be written to disk, then the new one: a serial that may be
- * used again after a crash does less harm than a zone nobody can validate. */
+/* What is served when signing failed: what was served until now, also if it was not signed; at the
+ * start the last signed version, if there is one. If that is about to expire, and the new one could
+ * only not be written to disk, then the new one: a serial that may be used again after a crash does
+ * less harm than a zone nobody can validate. */
 static struct zone *fallback(struct run *r, struct zone *z, enum status st)
 {
-    const struct zone *old = find_old(r);
+    const struct zone *old = r->t->before != NULL ? r->t->before : find_old(r);
     bool ends = old == NULL || (r->t->state->on && r->t->state->expires != 0 &&
                                 r->t->state->expires < r->plan.now + LAST_MOMENT_S);
     if (z != NULL && st == ST_EIO && ends)
