@@ -182,6 +182,9 @@ enum {
     /* Bytes of what a referral says of the keys below it (DS or denial records with signatures):
      * NSEC3 with three RSA signatures of 4096 bits is 2,000. */
     LIMIT_REFERRAL = 4096,
+    /* NSEC3 hashes that a search for denials already known may take (RFC 8198), iterations counted:
+     * PowerDNS 150. And never more than leaves half of LIMIT_QUERY_HASHES for validation. */
+    LIMIT_DENIAL_HASHES = 150,
 };
 
 #endif
