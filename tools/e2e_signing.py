@@ -247,9 +247,13 @@ def part_restart():
     s.edit('example.org', lambda t: t.replace('192.0.2.4', '192.0.2.44'))
     s.ctl('reload')
     ok(s.serial() == 51, 'a change of glue, which is not signed, is published too', s.serial())
+    s.edit('example.org', lambda t: t.replace('ns1 host 50 ', 'ns1 other 50 '))
+    s.ctl('reload')
+    ok(s.serial() == 52 and 'other' in str(s.ask('example.org', 'SOA').answer[0]), 'and one of the SOA, but for its serial',
+       s.ask('example.org', 'SOA'))
     s.edit('example.org', lambda t: t + 'broken A 1.2.3\n')
     s.ctl('reload')
-    ok(s.serial() == 51 and s.rrsigs('www.example.org', 'A') == before, 'a broken file changes nothing')
+    ok(s.serial() == 52 and s.rrsigs('www.example.org', 'A') == before, 'a broken file changes nothing')
     s.edit('example.org', lambda t: t.replace('broken A 1.2.3\n', ''))
     s.config['zones'][0]['dnssec'] = 'hashed'
     s.config['dnssec']['policies'] = [{'name': 'hashed', 'denial': 'nsec3'}]
@@ -293,6 +297,22 @@ def part_keys():
     ok(s.until(lambda: len(tags()) == 2 and tags() != first, 30), 'and removes the old one in time', s.keys('status', 'example.org').stdout)
     good, text = s.verify()
     ok(good, 'the zone verifies after the roll', text)
+    s.stop()
+
+
+def part_late():
+    """The end of a KSK that was retired long after the last signing: what shows nowhere in the zone is not put off."""
+    s = Server([('example.org', 'apart')], [{'name': 'apart', 'keys': 'split', 'dnskey-ttl': 1, 'propagation': 1, 'ds-ttl': 6,
+                                             'cds': 'never'}])
+    times = ('--dnskey-ttl', '1', '--zone-ttl', '1', '--propagation', '1', '--ds-ttl', '6')
+    s.start()
+    tags = lambda: {rd.to_text().split()[-1] for rd in s.ask('example.org', 'DNSKEY').answer[0]}
+    first = tags()
+    r = s.keys('roll', 'example.org', '--role', 'ksk', *times)
+    ok(r.returncode == 0 and s.until(lambda: len(tags()) == 3), 'a roll of the KSK begins', r.stdout + r.stderr)
+    time.sleep(4)
+    s.until(lambda: s.keys('ds-seen', 'example.org', *times).returncode == 0)
+    ok(s.until(lambda: len(tags()) == 2 and tags() != first, 25), 'the old key leaves in time', s.keys('status', 'example.org').stdout)
     s.stop()
 
 
@@ -470,7 +490,7 @@ def part_owner():
 
 def main():
     words = [a for a in sys.argv[1:] if not a.startswith('-')]
-    parts = [part_one_line, part_restart, part_keys, part_kill, part_disk, part_damage, part_clock, part_turned_on, part_owner]
+    parts = [part_one_line, part_restart, part_keys, part_late, part_kill, part_disk, part_damage, part_clock, part_turned_on, part_owner]
     if LONG:
         parts.append(part_again)
     for p in parts:

@@ -297,29 +297,56 @@ static void another_change(void *ctx, const struct zone_change *c)
     *any = *any || !serial;
 }
 
+/* The SOA of both but for its serial. */
+static bool same_soa(const struct zone *a, const struct zone *b)
+{
+    struct rrset x, y;
+    if (!zone_rrset(a, zone_apex(a), RR_SOA, name_root, &x) ||
+        !zone_rrset(b, zone_apex(b), RR_SOA, name_root, &y) || x.ttl != y.ttl)
+        return false;
+    const uint8_t *p = x.rdata, *q = y.rdata;
+    struct bytes v = rdata_next(&p), w = rdata_next(&q);
+    size_t serial = name_len(v.p);
+    serial += name_len(v.p + serial);
+    size_t behind = serial + 4;
+    return v.n == w.n && memcmp(v.p, w.p, serial) == 0 &&
+           memcmp(v.p + behind, w.p + behind, v.n - behind) == 0;
+}
+
 /* True if the new version says nothing but a new serial, and nobody asked for that. */
 static bool nothing_new(const struct run *r, const struct zone *old, const struct zone *z)
 {
     bool any = false;
     uint64_t changes;
     return old != NULL && r->source_serial == r->last.source_serial &&
-           zone_stats(old).records == zone_stats(z).records &&
+           zone_stats(old).records == zone_stats(z).records && same_soa(old, z) &&
            r->stats.made <= 2 * (uint64_t)r->plan.keys && /* SOA and ZONEMD */
            zone_diff(old, z, another_change, &any, &changes) == ST_OK && !any;
 }
 
-/* Whether the SOA of the version served is signed for long enough yet: it is the one that
- * nothing_new() does not see. */
-static bool soa_lasts(const struct run *r, const struct zone *old)
+/* Whether the sets with the serial in them are signed for long enough yet in the version served:
+ * nothing_new() does not see them. Their end is what the zone's may be now. */
+static bool serial_lasts(struct run *r, const struct zone *old)
 {
-    struct rrset sigs;
-    if (!zone_rrsig(old, zone_apex(old), RR_SOA, name_root, &sigs))
-        return false;
-    struct rdata_iter it = rdata_iter(&sigs);
-    for (struct bytes rd; rdata_iter_next(&it, &rd);)
-        if ((int32_t)(get_be32(rd.p + 8) - (uint32_t)r->plan.now) <=
-            (int64_t)r->plan.policy.refresh_s)
-            return false;
+    static const uint16_t types[] = {RR_SOA, RR_ZONEMD};
+    uint64_t refresh = r->plan.policy.refresh_s, first = UINT64_MAX;
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        struct rrset sigs;
+        if (!zone_rrsig(old, zone_apex(old), types[i], name_root, &sigs)) {
+            if (types[i] == RR_SOA)
+                return false;
+            continue;
+        }
+        struct rdata_iter it = rdata_iter(&sigs);
+        for (struct bytes rd; rdata_iter_next(&it, &rd);) {
+            int64_t left = (int32_t)(get_be32(rd.p + 8) - (uint32_t)r->plan.now);
+            if (left <= (int64_t)refresh)
+                return false;
+            first = MIN(first, r->plan.now + (uint64_t)left);
+        }
+    }
+    r->stats.expires = MIN(r->stats.expires, first);
+    r->stats.due = MIN(r->stats.due, first - refresh);
     return true;
 }
 
@@ -340,6 +367,17 @@ static enum status attach(struct run *r, const struct zone *like, struct zone **
     return ST_OK;
 }
 
+/* A change of keys that shows nowhere in the zone was carried out, too: else it would be put off
+ * with all behind it, again and again. */
+static enum status carried_out(struct run *r, struct diag *d)
+{
+    uint64_t moment = keyset_next_change(&r->keys, r->last.at);
+    if (!r->remembers || moment == 0 || moment > r->plan.now)
+        return ST_OK;
+    r->last.at = r->plan.now;
+    return key_store_state_put(r->g->store, r->t->name, &r->last, d);
+}
+
 static enum status publish(struct run *r, const struct zone *old, struct zone **z, struct diag *d)
 {
     struct key_store_state now = {
@@ -348,10 +386,10 @@ static enum status publish(struct run *r, const struct zone *old, struct zone **
     if (r->plan.policy.denial == DENIAL_COMPACT) {
         TRY(attach(r, same ? old : NULL, z, d));
         now.signed_serial = zone_serial(*z);
-    } else if (same && soa_lasts(r, old)) {
+    } else if (same && serial_lasts(r, old)) {
         zone_drop(*z);
         *z = zone_take((struct zone *)(uintptr_t)old);
-        return ST_OK;
+        return carried_out(r, d);
     }
     TRY(signed_copy_write(r->g->dir, *z, now.digest, d));
     return key_store_state_put(r->g->store, r->t->name, &now, d);
