@@ -260,6 +260,13 @@ def part_restart():
     s.save()
     s.ctl('reload')
     ok('NSEC3' in str(s.ask('no.example.org', 'A').authority), 'from NSEC to NSEC3 by a reload')
+    time.sleep(3)  # its file is no longer so new that it is read again anyway
+    s.ctl('reload')
+    s.config['dnssec']['policies'] = [{'name': 'hashed', 'denial': 'nsec3', 'cds': 'delete'}]
+    s.save()
+    s.ctl('reload')
+    ok('0 0 0 00' in str(s.ask('example.org', 'CDS').answer), 'a change within a policy takes effect with a reload',
+       s.ask('example.org', 'CDS'))
     good, text = s.verify()
     ok(good, 'the zone verifies after all that', text)
     s.config['zones'][0]['dnssec'] = 'off'

@@ -130,6 +130,22 @@ static struct sign_policy policy_of(const struct config *c, const char *word)
     return p;
 }
 
+static uint64_t policy_hash(const struct sign_policy *p)
+{
+    static const struct hash_key key = {3, 4};
+    const uint32_t v[] = {p->algorithm,    p->rsa_bits,      p->split,    p->denial,
+                          p->opt_out,      p->serial,        p->cds,      p->zonemd,
+                          p->validity_s,   p->refresh_s,     p->jitter_s, p->backdate_s,
+                          p->dnskey_ttl_s, p->propagation_s, p->ds_ttl_s};
+    return siphash13(&key, v, sizeof v);
+}
+
+bool signing_other_policy(const struct config *c, const char *word, const struct zone_signing *s)
+{
+    struct sign_policy p = policy_of(c, word);
+    return s->on && signing_wants(word) && policy_hash(&p) != s->policy;
+}
+
 /* --- Keys --- */
 
 /* One server a state folder: two would give one serial number to different contents. */
@@ -505,7 +521,8 @@ enum status signing_run(struct signing *g, const struct signing_task *t,
     r->plan.now = now_read().wall_s;
     keyset_init(&r->keys, t->name);
     find_theirs(r);
-    *ret_state = (struct zone_signing){.on = true, .source_serial = r->source_serial};
+    *ret_state = (struct zone_signing){
+        .on = true, .source_serial = r->source_serial, .policy = policy_hash(&r->plan.policy)};
     enum status st = keep_theirs(ret_state, r->theirs) ? open_store(g, t->config, &d) : ST_ENOMEM;
     if (st == ST_OK)
         st = sign(r, &z, &d);

@@ -44,6 +44,7 @@ struct zone_signing {
     uint64_t due;        /* when to sign again */
     uint64_t key_change; /* when a key's state changes next; 0: never */
     uint64_t keys;       /* hash over the keys it was signed with */
+    uint64_t policy;     /* hash over how it was to be signed */
 };
 void zone_signing_free(struct zone_signing *s);
 /* A copy with memory of its own; without, `on` is false. */
@@ -71,6 +72,8 @@ enum status signing_run(struct signing *g, const struct signing_task *t,
  * somebody has changed its keys. */
 bool signing_due(struct signing *g, const uint8_t *name, const struct zone_signing *s, uint64_t now,
                  bool look);
+/* True if the configuration now says something else of how to sign it. */
+bool signing_other_policy(const struct config *c, const char *word, const struct zone_signing *s);
 /* Another number when anything in the key store has changed. */
 uint64_t signing_revision(const struct signing *g);
 

@@ -173,7 +173,8 @@ static void take_over(struct load *l, struct loading *job, const struct zone_ent
     e->zone = old->zone != NULL ? zone_take(old->zone) : NULL;
     e->signing = zone_signing_copy(&old->signing);
     if (e->zone != NULL &&
-        signing_due(l->how->signing, e->name, &e->signing, now_read().wall_s, l->how->look))
+        (signing_due(l->how->signing, e->name, &e->signing, now_read().wall_s, l->how->look) ||
+         signing_other_policy(l->config, e->dnssec, &e->signing)))
         sign_one(l, job, NULL, old);
 }
 
