@@ -90,16 +90,20 @@ static size_t digest_length(uint8_t digest_type)
                                       : 0;
 }
 
-enum status anchors_add_ds(struct anchors *a, const uint8_t *zone, struct bytes rdata)
+enum status anchor_ds_check(struct bytes rdata)
 {
     struct ds ds;
-    struct anchor_set *s;
     if (!ds_read(rdata, &ds))
         return ST_EFORMAT;
     if (!sec_algorithm_known(ds.algorithm) || digest_length(ds.digest_type) == 0)
         return ST_EUNSUPPORTED;
-    if (ds.digest.n != digest_length(ds.digest_type))
-        return ST_EFORMAT;
+    return ds.digest.n == digest_length(ds.digest_type) ? ST_OK : ST_EFORMAT;
+}
+
+enum status anchors_add_ds(struct anchors *a, const uint8_t *zone, struct bytes rdata)
+{
+    struct anchor_set *s;
+    TRY(anchor_ds_check(rdata));
     TRY(set_of(a, zone, &s));
     struct rdata_iter it = rdata_iter(&s->set);
     for (struct bytes rd; rdata_iter_next(&it, &rd);)

@@ -26,6 +26,9 @@ enum status anchor_take(struct anchor_file *f, const uint8_t *zone, uint16_t typ
 enum status anchor_pass(struct anchor_file *f, const uint8_t *zone, const uint8_t *at,
                         const char *why) MUST_USE;
 
+/* Whether a DS can be used here: ST_EFORMAT, ST_EUNSUPPORTED (algorithm or digest). */
+enum status anchor_ds_check(struct bytes rdata) MUST_USE;
+
 /* --- anchor_text.c, anchor_bind.c, anchor_xml.c: the three forms --- */
 
 enum status anchor_read_master(struct anchor_file *f) MUST_USE;
