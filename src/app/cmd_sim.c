@@ -25,7 +25,9 @@ static const char usage[] =
     "  --scenario FILE   plays scenarios (scenarios/README.md)\n"
     "  --queries N       client queries in a run (default 60)\n"
     "  --faults on|off   broken servers, packet loss, duplicates (default on)\n"
-    "  --dnssec on|off   most zones are signed, and the resolver validates (default off)\n"
+    "  --dnssec on|off|unchecked\n"
+    "                    most zones are signed, and the resolver validates, or does not look\n"
+    "                    (default off)\n"
     "  --lab             the Internet of the lab in the place of one made up from the seed\n"
     "  --data DIR        the lab's data\n"
     "  --verbose         every packet in words\n"
@@ -34,7 +36,7 @@ static const char usage[] =
 
 struct sim_args {
     uint64_t first, last;
-    bool seeded, faults, dnssec, lab, verbose, json;
+    bool seeded, faults, dnssec, unchecked, lab, verbose, json;
     unsigned queries;
     const char *data, *trace;
     const char *scenario[256];
@@ -78,7 +80,8 @@ static bool read_args(int argc, char **argv, struct sim_args *a)
         else if (strcmp(o, "--faults") == 0)
             a->faults = strcmp(v, "off") != 0, ok = !a->faults || strcmp(v, "on") == 0;
         else if (strcmp(o, "--dnssec") == 0)
-            a->dnssec = strcmp(v, "off") != 0, ok = !a->dnssec || strcmp(v, "on") == 0;
+            a->dnssec = strcmp(v, "off") != 0, a->unchecked = strcmp(v, "unchecked") == 0,
+            ok = !a->dnssec || a->unchecked || strcmp(v, "on") == 0;
         else if (strcmp(o, "--data") == 0)
             a->data = v;
         else if (strcmp(o, "--trace") == 0)
@@ -181,8 +184,11 @@ static bool one_seed(const struct sim_args *a, uint64_t seed, struct run_options
 
 static int run_seeds(const struct sim_args *a)
 {
-    struct run_options opt = {
-        .queries = a->queries, .faults = a->faults, .dnssec = a->dnssec, .trace = a->trace};
+    struct run_options opt = {.queries = a->queries,
+                              .faults = a->faults,
+                              .dnssec = a->dnssec,
+                              .unchecked = a->unchecked,
+                              .trace = a->trace};
     struct run_result total = {0};
     struct topology t;
     struct diag d = {0};

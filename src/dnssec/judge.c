@@ -4,47 +4,6 @@
 
 /* --- Sets --- */
 
-static bool known(const struct reply *r, unsigned section, const uint8_t *owner, uint16_t type)
-{
-    for (unsigned i = 0; i < r->n; i++)
-        if (r->set[i].section == section && r->set[i].set.type == type &&
-            name_equal(r->set[i].set.owner, owner))
-            return true;
-    return false;
-}
-
-enum status reply_of(const struct msg *m, struct arena *a, struct reply *ret)
-{
-    uint8_t *name = arena_dup(a, m->q.name.w, name_len(m->q.name.w));
-    *ret = (struct reply){.name = name, .type = m->q.type, .rcode = (uint16_t)msg_rcode(m)};
-    unsigned most = 0; /* sets, of those records that count */
-    for (unsigned i = 0; i < m->rr_count; i++)
-        most += m->rr[i].section != SECTION_ADDITIONAL && m->rr[i].type != RR_RRSIG;
-    ret->set = arena_zalloc(a, (MIN(most, (unsigned)LIMIT_REPLY_SETS) + 1) * sizeof *ret->set);
-    if (ret->set == NULL || name == NULL)
-        return ST_ENOMEM;
-    for (unsigned i = 0; i < m->rr_count; i++) {
-        const struct rr_view *rr = &m->rr[i];
-        struct name owner;
-        if (rr->section == SECTION_ADDITIONAL || rr->type == RR_RRSIG || rr->rclass != CLASS_IN)
-            continue;
-        TRY(msg_owner(m, rr, &owner));
-        if (known(ret, rr->section, owner.w, rr->type))
-            continue;
-        if (ret->n == LIMIT_REPLY_SETS)
-            return ST_ELIMIT;
-        struct reply_set *s = &ret->set[ret->n++];
-        s->section = rr->section;
-        TRY(msg_rrset(m, a, rr->section, owner.w, rr->type, &s->set));
-        enum status st = msg_rrset(m, a, rr->section, owner.w, RR_RRSIG, &s->sigs);
-        if (st == ST_ENOTFOUND)
-            s->sigs = (struct rrset){.type = RR_RRSIG, .owner = s->set.owner};
-        else if (st != ST_OK)
-            return st;
-    }
-    return ST_OK;
-}
-
 static const struct reply_set *find(const struct reply *r, unsigned section, const uint8_t *owner,
                                     uint16_t type)
 {

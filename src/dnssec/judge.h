@@ -11,7 +11,7 @@
 /* --- A reply as sets with their signatures --- */
 
 struct reply_set {
-    struct rrset set, sigs; /* sigs count 0: none */
+    struct rrset set, sigs; /* sigs: those that cover the set; count 0: none */
     uint8_t section;        /* SECTION_ANSWER or SECTION_AUTHORITY */
 };
 

@@ -10,7 +10,8 @@ struct run_options {
     unsigned queries;                /* 0: 60 */
     bool faults;                     /* broken servers and a bad network, as the seed says */
     const struct topology *topology; /* NULL: an Internet made up from the seed */
-    bool dnssec; /* an Internet made up is signed, too (topologies say it themselves) */
+    bool dnssec;    /* an Internet made up is signed, too (topologies say it themselves) */
+    bool unchecked; /* signed or not, the resolver does not validate */
     const struct file_source *files; /* with a topology: where its zones are */
     const char *dir;
     struct text *log;  /* every event in words; NULL: none */
