@@ -68,6 +68,16 @@ struct lookup *lookup_find(struct resolver *r, const struct job *j, const uint8_
     return table_find(r, j, name, type, flags, question_hash(r, j, name, type, flags));
 }
 
+/* Clears all but the large parts, which would cost more than the rest of a short lookup. */
+static void clear(struct lookup *l)
+{
+    memset(l, 0, offsetof(struct lookup, cut));
+    cut_begin(&l->cut, name_root, 0);
+    l->asked.w[0] = 0;
+    l->walk.at = NULL;
+    l->walk.ds.count = 0;
+}
+
 static struct lookup *lookup_alloc(struct resolver *r)
 {
     struct lookup *l = r->spare;
@@ -75,13 +85,15 @@ static struct lookup *lookup_alloc(struct resolver *r)
         struct arena a = l->arena;
         r->spare = l->chain;
         r->spare_count--;
-        memset(l, 0, sizeof *l);
+        clear(l);
         l->arena = a;
         return l;
     }
-    l = calloc(1, sizeof *l);
-    if (l != NULL)
-        arena_init(&l->arena, 8192, LIMIT_LOOKUP_BYTES);
+    l = malloc(sizeof *l);
+    if (l == NULL)
+        return NULL;
+    clear(l);
+    arena_init(&l->arena, 8192, LIMIT_LOOKUP_BYTES);
     return l;
 }
 

@@ -168,14 +168,12 @@ struct lookup {
     struct heap_node deadline;
 
     struct job *job;
-    struct name name; /* the question: key of the in-flight table */
     uint16_t type;
     uint8_t depth, number;
     uint8_t flags; /* enum lookup_flags */
 
     enum phase phase;
     const uint8_t *at; /* where aliases have led: name.w or in the arena */
-    struct cut cut;
     uint8_t cut_max;   /* zones with more labels are not considered any more */
     uint8_t shown;     /* labels of `at` that are asked (RFC 9156) */
     uint8_t minimised; /* minimised questions sent */
@@ -184,7 +182,6 @@ struct lookup {
     bool rejoined;     /* a sub-query shared with another job failed for that job's sake */
     bool starved;      /* a sub-query it needs was refused for the sake of limits */
     bool overloaded;   /* this host is out of something: no fault of the question */
-    struct name asked;
     uint16_t asked_type;
     struct exchange *exchange;
 
@@ -200,16 +197,11 @@ struct lookup {
     bool walked;             /* `walk` has come to its end for this reply */
     bool deepened;           /* once more, with a zone further down */
     uint8_t bogus_tries;     /* servers whose replies failed */
-    struct verdict first;    /* before `deepened` */
-    struct name first_zone;
-    bool was_bad; /* the failure came out of the cache */
-    bool has_bad; /* `bad` says why */
-    struct verdict bad;
-    struct name bad_zone; /* whose keys it was judged by */
-    struct walk walk;
-    struct rrset ds;       /* KEYS: the DS set that the keys are checked by */
-    enum cache_trust part; /* of the reply being read */
-    uint16_t part_reason;  /* enum trust_reason */
+    bool was_bad;            /* the failure came out of the cache */
+    bool has_bad;            /* `bad` says why */
+    struct rrset ds;         /* KEYS: the DS set that the keys are checked by */
+    enum cache_trust part;   /* of the reply being read */
+    uint16_t part_reason;    /* enum trust_reason */
 
     struct arena arena;
     struct list waiters;
@@ -219,12 +211,22 @@ struct lookup {
     enum cache_trust trust; /* the least of all its parts */
     uint16_t trust_reason;  /* enum trust_reason, where it is not secure */
     bool shows_cut;         /* a denial of DS: an unsigned delegation */
-    struct rrset answer[ANSWERS_MAX], answer_sigs[ANSWERS_MAX];
     uint8_t answers, proofs;
-    struct rrset proof[PROOFS_MAX]; /* for the authority section, with their signatures */
-    struct rrset soa;               /* count 0: none */
+    struct rrset soa; /* count 0: none */
     uint16_t rcode;
     uint16_t why; /* enum reason of the verdict */
+
+    /* Large, and cleared where they are first used: see lookup_alloc(). */
+    struct cut cut;
+    struct name name; /* the question: key of the in-flight table */
+    struct name asked;
+    struct verdict first; /* before `deepened` */
+    struct name first_zone;
+    struct verdict bad;
+    struct name bad_zone; /* whose keys it was judged by */
+    struct walk walk;
+    struct rrset answer[ANSWERS_MAX], answer_sigs[ANSWERS_MAX];
+    struct rrset proof[PROOFS_MAX]; /* for the authority section, with their signatures */
 };
 
 /* --- one upstream question
