@@ -4,6 +4,7 @@ rolls, kill -9 at any moment, full disks, damaged stores. Prints TAP.
 
     BANYAN_BUILD=build tools/e2e_signing.py [WORD] [--long]
 """
+import calendar
 import json
 import os
 import random
@@ -307,6 +308,21 @@ def part_keys():
     s.stop()
 
 
+def part_times():
+    """A roll by command waits as long as the server's policy and the zone's TTLs want it."""
+    s = Server([('example.org', 'slow')], [{'name': 'slow', 'keys': 'split', 'dnskey-ttl': '2d', 'propagation': '3h', 'ds-ttl': '3d'}])
+    s.edit('example.org', lambda t: t + 'long 345600 A 192.0.2.9\nns.sub 500000 A 192.0.2.4\n')
+    s.start()
+    s.keys('roll', 'example.org', '--role', 'zsk')
+    moments = lambda: [k['moments'] for k in json.loads(s.keys('list', 'example.org', '--json').stdout)[0]['keys']]
+    at = lambda v: calendar.timegm(time.strptime(v, '%Y-%m-%dT%H:%M:%SZ'))
+    new = [m for m in moments() if at(m['active']) > time.time() + 3600][0]
+    old = [m for m in moments() if 'remove' in m][0]
+    ok(at(new['active']) - at(new['publish']) == 51 * 3600, 'the new key signs when no cache holds a DNSKEY set without it', new)
+    ok(at(old['remove']) - at(old['retire']) == 99 * 3600, 'the old one leaves when no cache holds its signatures', old)
+    s.stop()
+
+
 def part_late():
     """The end of a KSK that was retired long after the last signing: what shows nowhere in the zone is not put off."""
     s = Server([('example.org', 'apart')], [{'name': 'apart', 'keys': 'split', 'dnskey-ttl': 1, 'propagation': 1, 'ds-ttl': 6,
@@ -497,7 +513,7 @@ def part_owner():
 
 def main():
     words = [a for a in sys.argv[1:] if not a.startswith('-')]
-    parts = [part_one_line, part_restart, part_keys, part_late, part_kill, part_disk, part_damage, part_clock, part_turned_on, part_owner]
+    parts = [part_one_line, part_restart, part_keys, part_times, part_late, part_kill, part_disk, part_damage, part_clock, part_turned_on, part_owner]
     if LONG:
         parts.append(part_again)
     for p in parts:

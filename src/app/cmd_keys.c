@@ -377,6 +377,25 @@ static bool read_policy(struct keys_cmd *c)
            seconds(c, "--zone-ttl", c->zone_ttl, &p->zone_ttl_s);
 }
 
+/* The times that the server signs with, where the options say none: a plan made with shorter ones
+ * would take keys away that caches still need. */
+static void times_from_server(struct keys_cmd *c)
+{
+    struct sign_policy *p = &c->policy;
+    struct key_store_state s;
+    struct diag d = {0};
+    if (key_store_state_get(c->ks, c->zone.w, &s, &d) != ST_OK || s.dnskey_ttl_s == 0)
+        return;
+    if (c->dnskey_ttl == NULL)
+        p->dnskey_ttl_s = s.dnskey_ttl_s;
+    if (c->propagation == NULL)
+        p->propagation_s = s.propagation_s;
+    if (c->ds_ttl == NULL)
+        p->ds_ttl_s = s.ds_ttl_s;
+    if (c->zone_ttl == NULL)
+        p->zone_ttl_s = s.zone_ttl_s;
+}
+
 static int run(struct keys_cmd *c, int argc, char **argv)
 {
     const char *names[ARRAY_LEN(actions)];
@@ -412,6 +431,8 @@ static int run(struct keys_cmd *c, int argc, char **argv)
         return KEYS_USAGE;
     if (!open_store(c, actions[i].use))
         return KEYS_FAILED;
+    if (argc > 1)
+        times_from_server(c);
     int rc = actions[i].run(c);
     keyset_free(&c->set);
     text_free(&c->said);
@@ -442,10 +463,14 @@ int cmd_keys(int argc, char **argv)
          .flag = &c.force},
         {"--digest", 0, "N", "ds: 2 (SHA-256) or 4 (SHA-384)", .number = &c.digest,
          .min = DS_SHA256, .max = DS_SHA384},
-        {"--dnskey-ttl", 0, "TIME", "TTL of the DNSKEY set (1h)", .value = &c.dnskey_ttl},
-        {"--zone-ttl", 0, "TIME", "largest TTL in the zone (1d)", .value = &c.zone_ttl},
-        {"--ds-ttl", 0, "TIME", "TTL of the DS at the parent (1d)", .value = &c.ds_ttl},
-        {"--propagation", 0, "TIME", "until every server of the zone has a change (1h)",
+        {"--dnskey-ttl", 0, "TIME", "TTL of the DNSKEY set (the server's, else 1h)",
+         .value = &c.dnskey_ttl},
+        {"--zone-ttl", 0, "TIME", "largest TTL in the zone (as it was signed last, else 1d)",
+         .value = &c.zone_ttl},
+        {"--ds-ttl", 0, "TIME", "TTL of the DS at the parent (the server's, else 1d)",
+         .value = &c.ds_ttl},
+        {"--propagation", 0, "TIME",
+         "until every server of the zone has a change (the server's, else 1h)",
          .value = &c.propagation},
         {"--json", 0, NULL, "results as JSON", .flag = &c.json},
     };

@@ -7,7 +7,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { STATE_FORMAT = 1, STATE_BODY = 1 + 4 + 4 + 8 + 32, STATE_SIZE = STATE_BODY + 8 };
+/* Format 1 ended before the times. */
+enum {
+    STATE_FORMAT = 2,
+    STATE_BODY_1 = 1 + 4 + 4 + 8 + 32,
+    STATE_BODY = STATE_BODY_1 + 4 * 4,
+    STATE_CHECK = 8,
+    STATE_SIZE = STATE_BODY + STATE_CHECK
+};
 
 /* --- Errors in words --- */
 
@@ -251,14 +258,13 @@ uint64_t key_store_revision(const struct key_store *ks)
 
 /* --- State --- */
 
-static enum status state_digest(const uint8_t *zone, const uint8_t body[STATE_BODY],
-                                uint8_t ret[DIGEST_MAX])
+static enum status state_digest(const uint8_t *zone, struct bytes body, uint8_t ret[DIGEST_MAX])
 {
     struct digest *dg = digest_new(DIGEST_SHA256);
     if (dg == NULL)
         return ST_ENOMEM;
     digest_update(dg, bytes_of(zone, name_len(zone)));
-    digest_update(dg, bytes_of(body, STATE_BODY));
+    digest_update(dg, body);
     enum status st = digest_final(dg, ret);
     digest_free(dg);
     return st;
@@ -275,12 +281,22 @@ static enum status read_state(struct key_store *ks, MDB_txn *txn, const uint8_t 
         return ST_ENOTFOUND;
     if (rc != 0)
         return key_store_fail(ks->path, rc, d);
-    const uint8_t *p = v.mv_data;
-    if (v.mv_size != STATE_SIZE || p[0] != STATE_FORMAT || state_digest(low.w, p, md) != ST_OK ||
-        memcmp(md, p + STATE_BODY, 8) != 0)
+    const uint8_t *p = v.mv_data, *times = p + STATE_BODY_1;
+    bool old = v.mv_size == STATE_BODY_1 + STATE_CHECK && p[0] == 1;
+    size_t body = old ? STATE_BODY_1 : STATE_BODY;
+    if ((!old && (v.mv_size != STATE_SIZE || p[0] != STATE_FORMAT)) ||
+        state_digest(low.w, bytes_of(p, body), md) != ST_OK ||
+        memcmp(md, p + body, STATE_CHECK) != 0)
         return damaged_zone(ks, zone, "its state has a wrong checksum", d);
-    *ret = (struct key_store_state){get_be32(p + 1), get_be32(p + 5), get_be64(p + 9), {0}};
+    *ret = (struct key_store_state){
+        .source_serial = get_be32(p + 1), .signed_serial = get_be32(p + 5), .at = get_be64(p + 9)};
     memcpy(ret->digest, p + 17, 32);
+    if (old)
+        return ST_OK;
+    ret->dnskey_ttl_s = get_be32(times);
+    ret->propagation_s = get_be32(times + 4);
+    ret->ds_ttl_s = get_be32(times + 8);
+    ret->zone_ttl_s = get_be32(times + 12);
     return ST_OK;
 }
 
@@ -306,9 +322,13 @@ enum status key_store_state_put(struct key_store *ks, const uint8_t *zone,
     put_be32(p + 5, s->signed_serial);
     put_be64(p + 9, s->at);
     memcpy(p + 17, s->digest, 32);
-    if (state_digest(low.w, p, md) != ST_OK)
+    put_be32(p + STATE_BODY_1, s->dnskey_ttl_s);
+    put_be32(p + STATE_BODY_1 + 4, s->propagation_s);
+    put_be32(p + STATE_BODY_1 + 8, s->ds_ttl_s);
+    put_be32(p + STATE_BODY_1 + 12, s->zone_ttl_s);
+    if (state_digest(low.w, bytes_of(p, STATE_BODY), md) != ST_OK)
         return key_store_fail(ks->path, ENOMEM, d);
-    memcpy(p + STATE_BODY, md, 8);
+    memcpy(p + STATE_BODY, md, STATE_CHECK);
     TRY(begin(ks, true, &txn, d));
     int rc = mdb_put(txn, ks->states, &key, &v, 0);
     if (rc == 0)

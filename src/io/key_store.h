@@ -59,7 +59,9 @@ struct key_store_state {
     uint32_t source_serial; /* of the unsigned zone */
     uint32_t signed_serial; /* of the signed one that was published */
     uint64_t at;            /* when; seconds since 1970 */
-    uint8_t digest[32];     /* SHA-256 of the unsigned zone */
+    uint8_t digest[32];     /* SHA-256 of the signed zone, as it was written to disk */
+    /* How long caches hold things, for the plans of rolls; dnskey_ttl_s 0: none of them is known */
+    uint32_t dnskey_ttl_s, propagation_s, ds_ttl_s, zone_ttl_s;
 };
 enum status key_store_state_get(struct key_store *ks, const uint8_t *zone,
                                 struct key_store_state *ret, struct diag *d) MUST_USE;

@@ -92,7 +92,7 @@ TEST(keys_that_are_put_in_come_out)
     struct place p = place_new();
     struct diag d = {0};
     static struct keyset a, b;
-    struct key_store_state st = {7, 8, T0, {1, 2, 3}}, back;
+    struct key_store_state st = {7, 8, T0, {1, 2, 3}, 4, 5, 6, 7}, back;
     struct key_store *ks = opened(&p, false);
     REQUIRE(ks != NULL);
     struct name z = zone_name(1), other = zone_name(2);
@@ -202,7 +202,7 @@ static size_t fill(const struct place *p, char **ret)
 {
     struct key_store *ks = opened(p, false);
     struct diag d = {0};
-    struct key_store_state st = {1, 2, 3, {4}};
+    struct key_store_state st = {1, 2, 3, {4}, 5, 6, 7, 8};
     for (unsigned i = 0; ks != NULL && i < 2 * ZONES; i++) {
         struct name z = zone_name(i);
         CHECK(key_store_update(ks, z.w, begin_keys, NULL, &d) == ST_OK);

@@ -26,7 +26,8 @@ enum {
     LAST_MOMENT_S = 3600,
     CLOCK_SLACK_S = 86400,
     CLOCK_WAIT_S = 900,
-    PROGRAM_S = 1763856000 /* 2025-11-23 */
+    PROGRAM_S = 1763856000, /* 2025-11-23 */
+    CACHE_S = 604800        /* nothing is held longer (RFC 8767 section 4) */
 };
 
 struct signing {
@@ -383,15 +384,43 @@ static enum status attach(struct run *r, const struct zone *like, struct zone **
     return ST_OK;
 }
 
+/* The longest TTL of what is signed: caches hold signatures so long (RFC 7583 section 3.2.1). */
+static uint32_t longest_ttl(const struct zone *z)
+{
+    uint32_t names = (uint32_t)zone_stats(z).names, ttl = 0;
+    for (uint32_t i = 0; i < names; i++) {
+        const struct zone_node *n = zone_node_at(z, i);
+        uint32_t cursor = 0;
+        struct rrset set;
+        while (!zone_node_hidden(n) && zone_rrset_next(z, n, name_root, &cursor, &set))
+            if (!zone_node_cut(n) || set.type == RR_DS || set.type == RR_NSEC)
+                ttl = MAX(ttl, set.ttl);
+    }
+    return MIN(ttl, (uint32_t)CACHE_S);
+}
+
+/* How long caches hold what is published: `banyan keys` plans rolls with it. */
+static void set_times(const struct run *r, uint32_t zone_ttl_s, struct key_store_state *s)
+{
+    const struct sign_policy *p = &r->plan.policy;
+    s->dnskey_ttl_s = p->dnskey_ttl_s;
+    s->propagation_s = p->propagation_s;
+    s->ds_ttl_s = p->ds_ttl_s;
+    s->zone_ttl_s = zone_ttl_s;
+}
+
 /* A change of keys that shows nowhere in the zone was carried out, too: else it would be put off
  * with all behind it, again and again. */
-static enum status carried_out(struct run *r, struct diag *d)
+static enum status carried_out(struct run *r, const struct zone *z, struct diag *d)
 {
+    struct key_store_state now = r->last;
     uint64_t moment = keyset_next_change(&r->keys, r->last.at);
-    if (!r->remembers || moment == 0 || moment > r->plan.now)
+    set_times(r, longest_ttl(z), &now);
+    if (moment != 0 && moment <= r->plan.now)
+        now.at = r->plan.now;
+    if (!r->remembers || memcmp(&now, &r->last, sizeof now) == 0)
         return ST_OK;
-    r->last.at = r->plan.now;
-    return key_store_state_put(r->g->store, r->t->name, &r->last, d);
+    return key_store_state_put(r->g->store, r->t->name, &now, d);
 }
 
 static enum status publish(struct run *r, const struct zone *old, struct zone **z, struct diag *d)
@@ -405,8 +434,9 @@ static enum status publish(struct run *r, const struct zone *old, struct zone **
     } else if (same && serial_lasts(r, old)) {
         zone_drop(*z);
         *z = zone_take((struct zone *)(uintptr_t)old);
-        return carried_out(r, d);
+        return carried_out(r, old, d);
     }
+    set_times(r, longest_ttl(*z), &now);
     TRY(signed_copy_write(r->g->dir, *z, now.digest, d));
     return key_store_state_put(r->g->store, r->t->name, &now, d);
 }
