@@ -490,6 +490,22 @@ def part_turned_on():
     s.stop()
 
 
+def part_odd():
+    """Zones with odd names are kept on disk as others are: a restart goes on with their signatures."""
+    zones = {'.'.join(['a'] * 127): 'deep', 'x' * 63 + '.' + 'y' * 63 + '.' + '\\\\' * 60 + '.' + '\\000' * 61: 'bytes', '.': 'root',
+             '\\/\\.\\.\\/up.test': 'slash'}
+    s = Server([('example.org', 'auto')])
+    for name, file in zones.items():
+        s.config['zones'].append({'name': name, 'file': file + '.zone', 'dnssec': 'auto'})
+        s.write(file + '.zone', '$TTL 300\n@ SOA ns1.example.org. h.example.org. 1 2 3 4 5\n@ NS ns1.example.org.\n@ A 192.0.2.1\n')
+    s.save()
+    ok(s.start() and s.stat('zones_failing') == 0, 'they are signed', s.text())
+    before = [s.rrsigs(n, 'A') for n in zones]
+    s.stop()
+    ok(s.start() and s.stat('zones_failing') == 0 and [s.rrsigs(n, 'A') for n in zones] == before, 'and go on after a restart', s.text())
+    s.stop()
+
+
 def part_owner():
     """A state folder that others can write to is refused, with the command that mends it."""
     s = Server([('example.org', 'auto')])
@@ -513,7 +529,7 @@ def part_owner():
 
 def main():
     words = [a for a in sys.argv[1:] if not a.startswith('-')]
-    parts = [part_one_line, part_restart, part_keys, part_times, part_late, part_kill, part_disk, part_damage, part_clock, part_turned_on, part_owner]
+    parts = [part_one_line, part_restart, part_keys, part_times, part_late, part_kill, part_disk, part_damage, part_clock, part_turned_on, part_odd, part_owner]
     if LONG:
         parts.append(part_again)
     for p in parts:

@@ -1,5 +1,6 @@
 /* The last signed version of each zone, as a master file in the state folder: after a restart its
  * signatures go on being used, and when signing fails it is what is served. */
+#include "base/codec.h"
 #include "crypto/digest.h"
 #include "io/files.h"
 #include "io/signing.h"
@@ -11,14 +12,27 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { PATH_MAX_ = 4096, CHUNK = 1 << 18 };
+/* FILE_NAME: 255, but for what file_out_begin() adds while it writes. */
+enum { PATH_MAX_ = 4096, CHUNK = 1 << 18, FILE_NAME = 240, BEGINNING = 150 };
+
+/* What a name too long for a file's has in its place: its beginning and its digest. */
+static bool shortened(const uint8_t *name, struct text *file)
+{
+    uint8_t low[LIMIT_NAME], md[DIGEST_MAX];
+    if (digest_once(DIGEST_SHA256, bytes_of(low, name_lower(low, name)), md) != ST_OK)
+        return false;
+    file->n = BEGINNING;
+    text_char(file, '%');
+    hex_text(bytes_of(md, digest_size(DIGEST_SHA256)), file);
+    text_str(file, ".zone");
+    return true;
+}
 
 /* STATE/signed/NAME.zone; bytes of the name that do not belong into a file's name as %XX. */
 static bool path_of(const char *state_dir, const uint8_t *name, char ret[PATH_MAX_])
 {
-    char text[NAME_TEXT_MAX];
-    struct text t = text_of(ret, PATH_MAX_);
-    text_fmt(&t, "%s/signed/", state_dir);
+    char text[NAME_TEXT_MAX], file[3 * NAME_TEXT_MAX];
+    struct text t = text_of(file, sizeof file), path = text_of(ret, PATH_MAX_);
     name_str(name, text);
     for (const char *p = text; *p != '\0'; p++) {
         char c = (char)ascii_lower((uint8_t)*p);
@@ -30,7 +44,10 @@ static bool path_of(const char *state_dir, const uint8_t *name, char ret[PATH_MA
             text_fmt(&t, "%%%02x", (unsigned)(uint8_t)c);
     }
     text_str(&t, "zone");
-    return !t.cut;
+    if (t.n > FILE_NAME && !shortened(name, &t))
+        return false;
+    text_fmt(&path, "%s/signed/%s", state_dir, text_cstr(&t));
+    return !t.cut && !path.cut;
 }
 
 static enum status write_parts(const struct zone *z, struct file_out *f, struct digest *sum,
