@@ -420,6 +420,7 @@ def part_damage():
             continue
         ok(s.rrsigs('www.example.org', 'A') == before, f'{what}: with the last signatures', s.text()[-1500:])
         ok(s.stat('zones_failing') == 1, f'{what}: and an alarm')
+        ok(86400 < (s.stat('expires_s') or 0) < 15 * 86400, f'{what}: that tells how long they are good', s.stat('expires_s'))
         ok('sign-failed' in s.text(), f'{what}: and an error in the log')
         r = s.keys('list')
         ok(r.returncode != 0 and 'damaged' in r.stdout + r.stderr, f'{what}: `banyan keys` says that it is damaged', r.stdout + r.stderr)

@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/when.h"
 #include "dnssec/online.h"
+#include "dnssec/rrsig.h"
 #include "dnssec/verify.h"
 #include "io/clock.h"
 #include "io/jobs.h"
@@ -477,6 +478,28 @@ static enum status check_clock(const struct run *r, struct diag *d)
     return ST_ESEMANTIC;
 }
 
+/* When the first signature expires of a version whose signing nobody remembers; 0: it has none. */
+static uint64_t first_expiry(const struct zone *z, uint64_t now)
+{
+    uint32_t names = z != NULL ? (uint32_t)zone_stats(z).names : 0;
+    uint64_t first = 0;
+    for (uint32_t i = 0; i < names; i++) {
+        struct rrset set;
+        uint32_t cursor = 0;
+        while (zone_rrset_next(z, zone_node_at(z, i), name_root, &cursor, &set)) {
+            struct rdata_iter it = rdata_iter(&set);
+            struct rrsig g;
+            for (struct bytes rd; set.type == RR_RRSIG && rdata_iter_next(&it, &rd);) {
+                if (!rrsig_read(rd, &g))
+                    continue;
+                uint64_t at = now + (uint64_t)(int64_t)(int32_t)(g.expiration - (uint32_t)now);
+                first = first == 0 ? at : MIN(first, at);
+            }
+        }
+    }
+    return first;
+}
+
 static enum status sign(struct run *r, struct zone **ret, struct diag *d)
 {
     const struct signing_task *t = r->t;
@@ -565,7 +588,7 @@ enum status signing_run(struct signing *g, const struct signing_task *t,
         ret_state->due = r->plan.now + RETRY_S;
         ret_state->expires = *ret == z && z != NULL              ? r->stats.expires
                              : t->before != NULL && t->state->on ? t->state->expires
-                                                                 : 0;
+                                                                 : first_expiry(*ret, r->plan.now);
         atomic_fetch_add(&g->count.failures, 1);
         tell(r, st, &d, *ret != NULL, say);
     }
