@@ -396,6 +396,17 @@ def part_disk():
     s.stop()
 
 
+def part_disk_online():
+    """The same at the start, for a zone whose signatures are not on the disk."""
+    s = Server([('example.org', 'online')], [{'name': 'online', 'denial': 'compact'}])
+    s.start()
+    serial = s.serial()
+    s.stop()
+    ok(s.start(wrap=('prlimit', '--fsize=1000:unlimited')) and s.stat('zones_failing') == 1, 'without room it starts', s.text()[-1500:])
+    ok(s.rrsigs('www.example.org', 'A') != [] and s.serial() == serial, 'and signs what is asked for', s.ask('www.example.org', 'A'))
+    s.stop()
+
+
 def part_damage():
     """A damaged key store: an error in words, and the last signed zone is served."""
     s = Server([('example.org', 'auto')])
@@ -530,7 +541,7 @@ def part_owner():
 
 def main():
     words = [a for a in sys.argv[1:] if not a.startswith('-')]
-    parts = [part_one_line, part_restart, part_keys, part_times, part_late, part_kill, part_disk, part_damage, part_clock, part_turned_on, part_odd, part_owner]
+    parts = [part_one_line, part_restart, part_keys, part_times, part_late, part_kill, part_disk, part_disk_online, part_damage, part_clock, part_turned_on, part_odd, part_owner]
     if LONG:
         parts.append(part_again)
     for p in parts:

@@ -451,6 +451,9 @@ static struct zone *fallback(struct run *r, struct zone *z, enum status st)
     const struct zone *old = r->t->before != NULL ? r->t->before : find_old(r);
     bool ends = old == NULL || (r->t->state->on && r->t->state->expires != 0 &&
                                 r->t->state->expires < r->plan.now + LAST_MOMENT_S);
+    struct rrset sigs; /* a zone that is signed when it is asked for has none on the disk */
+    ends |=
+        old != NULL && old == r->copy && !zone_rrsig(old, zone_apex(old), RR_SOA, name_root, &sigs);
     if (z != NULL && st == ST_EIO && ends)
         return z;
     zone_drop(z);
