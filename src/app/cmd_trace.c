@@ -1,23 +1,21 @@
 /* Resolves a name and shows how: in this process from the root, or inside a running resolver. */
 #include "app/cmd_trace.h"
 
+#include "app/from_root.h"
 #include "app/lab.h"
 #include "app/opts.h"
 #include "core/trace_render.h"
 #include "dns/codes.h"
 #include "dns/rr_type.h"
-#include "io/anchors.h"
 #include "io/ctl_client.h"
-#include "io/files.h"
 #include "io/local.h"
-#include "resolver/hints.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { TRACE_TEXT_MAX = 64 << 20, HINTS_BYTES = 1 << 20, STATUS_BYTES = 65536, STATUS_MS = 3000 };
+enum { TRACE_TEXT_MAX = 64 << 20, STATUS_BYTES = 65536, STATUS_MS = 3000 };
 
 struct options {
     bool explain; /* the command is explain */
@@ -88,97 +86,33 @@ static void done(void *ctx, struct bytes answer, const struct trace *trace)
     o->rcode = trace->rcode;
 }
 
-/* Root hints: a file's, the lab's, or the ones compiled in. 0, or an exit status. */
-static int hints_get(const struct options *o, const char *path, struct root_hint *ret,
-                     size_t *ret_n)
-{
-    struct diag d = {0};
-    if (path == NULL) {
-        *ret_n = root_hints_builtin(ret, ROOT_HINTS_MAX);
-        return 0;
-    }
-    char *text = NULL;
-    size_t n = 0;
-    enum status st = file_read_whole(path, HINTS_BYTES, &text, &n, &d);
-    if (st == ST_OK) {
-        d.file = path;
-        st = root_hints_read(bytes_of(text, n), ret, ROOT_HINTS_MAX, ret_n, &d);
-    }
-    free(text);
-    if (st == ST_OK)
-        return 0;
-    struct text t = text_heap(4096);
-    diag_text(&d, isatty(2), &t);
-    fprintf(stderr, "banyan %s: %s", o->explain ? "explain" : "trace", text_cstr(&t));
-    text_free(&t);
-    return 2;
-}
-
-/* Where the chain of trust begins: a file, the lab's, or the root's keys that are compiled in;
- * nowhere for other roots. 0, or an exit status. */
-static int anchors_get(const struct options *o, const struct lab_state *lab, struct anchors **ret)
-{
-    char own[LAB_PATH];
-    struct diag d = {0};
-    const char *path = o->anchor;
-    *ret = NULL;
-    if (path == NULL && o->lab) {
-        lab_path(own, lab->dir, "anchor.ds");
-        path = access(own, R_OK) == 0 ? own : NULL;
-    }
-    if (o->no_validate || (path == NULL && (o->lab || o->hints != NULL)))
-        return 0;
-    enum status st = anchors_load(&path, path != NULL, ret, &d);
-    if (st == ST_OK && path == NULL)
-        st = anchors_add_builtin(*ret);
-    if (st == ST_OK)
-        return 0;
-    struct text t = text_heap(4096);
-    diag_text(&d, isatty(2), &t);
-    fprintf(stderr, "banyan %s: %s", o->explain ? "explain" : "trace", text_cstr(&t));
-    text_free(&t);
-    return 2;
-}
-
 static int resolve_here(struct options *o)
 {
-    struct root_hint hints[ROOT_HINTS_MAX];
-    struct resolver_options ro;
-    struct lab_state lab;
-    struct anchors *anchors;
-    const char *path = o->hints;
-    resolver_options_default(&ro);
-    if (o->lab) {
-        if (!lab_find(&lab))
-            return complain(o, "start it with: banyan lab up", "%s", "no lab is running");
-        path = path != NULL ? path : lab.hints;
-        ro.upstream_port = lab.upstream_port;
-        ro.query_loopback = true;
-        ro.ipv6 = lab.in_namespace;
+    const struct from_root_wish wish = {.command = o->explain ? "explain" : "trace",
+                                        .lab = o->lab,
+                                        .hints = o->hints,
+                                        .anchor = o->anchor,
+                                        .no_validate = o->no_validate};
+    struct from_root from;
+    int rc = from_root_open(&wish, &from);
+    if (rc != 0) {
+        from_root_close(&from);
+        return rc;
     }
-    int rc = hints_get(o, path, hints, &ro.hint_count);
-    if (rc != 0)
-        return rc;
-    rc = anchors_get(o, &lab, &anchors);
-    if (rc != 0)
-        return rc;
-    ro.hints = hints;
-    ro.anchors = anchors;
-    ro.prime = false;
-    ro.minimise = !o->no_minimise;
-    ro.ipv4 = !o->no_ipv4;
-    ro.ipv6 = ro.ipv6 && !o->no_ipv6;
+    struct resolver_options *ro = &from.options;
+    ro->minimise = !o->no_minimise;
+    ro->ipv4 = !o->no_ipv4;
+    ro->ipv6 = ro->ipv6 && !o->no_ipv6;
     if (o->port != 0)
-        ro.upstream_port = (uint16_t)o->port;
-    ro.query_loopback |= o->hints != NULL;
+        ro->upstream_port = (uint16_t)o->port;
     struct resolve_task task = {.name = o->name.w,
                                 .type = o->type,
                                 .rclass = CLASS_IN,
                                 .armed = true,
                                 .done = done,
                                 .ctx = o};
-    enum status st = local_resolve(&ro, &task, o->timeout_ms);
-    anchors_free(anchors);
+    enum status st = local_resolve(ro, &task, o->timeout_ms);
+    from_root_close(&from);
     if (st != ST_OK) {
         complain(o, NULL, "the resolution did not end: %s", status_text(st));
         return 1;

@@ -24,9 +24,11 @@ struct exchange {
 };
 
 struct local {
+    struct env env;
+    struct cache *cache;
     struct resolver *resolver;
     struct exchange x[LOCAL_EXCHANGES];
-    bool finished;
+    bool finished, late; /* late: a resolution did not end, and may still call back */
     const struct resolve_task *task;
 };
 
@@ -227,40 +229,64 @@ static void loop(struct local *l, uint64_t end_us)
 static void task_done(void *ctx, struct bytes answer, const struct trace *trace)
 {
     struct local *l = ctx;
+    if (l->late)
+        return;
     l->finished = true;
     l->task->done(l->task->ctx, answer, trace);
+}
+
+struct local *local_new(const struct resolver_options *opt)
+{
+    struct local *l = calloc(1, sizeof *l);
+    if (l == NULL)
+        return NULL;
+    for (int i = 0; i < LOCAL_EXCHANGES; i++)
+        l->x[i].fd = -1;
+    l->env = (struct env){.random = random_bytes};
+    l->cache = cache_new((size_t)8 << 20, 1, &l->env);
+    if (l->cache != NULL)
+        l->resolver = resolver_new(opt, l->cache, &l->env);
+    if (l->resolver != NULL)
+        return l;
+    local_free(l);
+    return NULL;
+}
+
+void local_free(struct local *l)
+{
+    if (l == NULL)
+        return;
+    l->late = true;
+    for (int i = 0; i < LOCAL_EXCHANGES; i++)
+        exchange_close(&l->x[i]);
+    if (l->resolver != NULL)
+        resolver_free(l->resolver);
+    cache_free(l->cache);
+    free(l);
+}
+
+enum status local_run(struct local *l, const struct resolve_task *task, uint32_t timeout_ms)
+{
+    if (l->late)
+        return ST_ETIMEOUT;
+    struct resolve_task own = *task;
+    own.done = task_done;
+    own.ctx = l;
+    l->task = task;
+    l->finished = false;
+    struct now now = now_read();
+    TRY(resolver_resolve(l->resolver, &own, now));
+    drain(l, now);
+    loop(l, now.mono_us + (uint64_t)timeout_ms * 1000);
+    l->late = !l->finished;
+    return l->finished ? ST_OK : ST_ETIMEOUT;
 }
 
 enum status local_resolve(const struct resolver_options *opt, const struct resolve_task *task,
                           uint32_t timeout_ms)
 {
-    struct env env = {.random = random_bytes};
-    struct local *l = calloc(1, sizeof *l);
-    struct cache *cache = cache_new((size_t)8 << 20, 1, &env);
-    enum status st = ST_ENOMEM;
-    if (l == NULL || cache == NULL || (l->resolver = resolver_new(opt, cache, &env)) == NULL)
-        goto out;
-    for (int i = 0; i < LOCAL_EXCHANGES; i++)
-        l->x[i].fd = -1;
-    l->task = task;
-    struct resolve_task own = *task;
-    own.done = task_done;
-    own.ctx = l;
-    struct now now = now_read();
-    st = resolver_resolve(l->resolver, &own, now);
-    if (st != ST_OK)
-        goto out;
-    drain(l, now);
-    loop(l, now.mono_us + (uint64_t)timeout_ms * 1000);
-    st = l->finished ? ST_OK : ST_ETIMEOUT;
-out:
-    if (l != NULL) {
-        for (int i = 0; l->resolver != NULL && i < LOCAL_EXCHANGES; i++)
-            exchange_close(&l->x[i]);
-        if (l->resolver != NULL)
-            resolver_free(l->resolver);
-    }
-    cache_free(cache);
-    free(l);
+    struct local *l = local_new(opt);
+    enum status st = l == NULL ? ST_ENOMEM : local_run(l, task, timeout_ms);
+    local_free(l);
     return st;
 }
