@@ -150,6 +150,48 @@ TEST(roll_text_bad)
     end(k);
 }
 
+/* One line after the other, as somebody might write them by hand. */
+TEST(roll_text_lines)
+{
+    static const char first[] = "; banyan trust anchors, version 1\n"
+                                "; zone=a. checked=- newest=- next=- retry=0\n";
+    static const char times[] = "since=2026-01-01T00:00:00Z seen=-\n";
+    static const char key[] = "a. DNSKEY 257 3 15 Q+cHYThmaoAmcmBadRv31xXENeMy5Hy7nPiC6NCXEEk= "
+                              ";;state=2 [VALID] tag=57863 ";
+    static const char ds[] = "a. DS 1 8 1 1111111111111111111111111111111111111111 ;;state=";
+    struct text t = text_heap(ROLL_TEXT_MAX);
+    struct anchor_roll r;
+    struct diag d = {0};
+    text_fmt(&t, "%s%s%s%s2 [VALID] tag=1 %s; end of 2 keys\n", first, key, times, ds, times);
+    CHECK_EQ(anchor_roll_parse(&r, "f", bytes_of(t.p, t.n), &d), ST_OK);
+    CHECK(r.n == 2 && r.key[1].is_ds);
+    text_clear(&t);
+    text_fmt(&t, "%s%s%s%s%s; end of 2 keys\n", first, key, times, key, times);
+    CHECK_EQ(anchor_roll_parse(&r, "f", bytes_of(t.p, t.n), &d), ST_ESYNTAX);
+    CHECK(d.line == 4 && strstr(d.message, "twice") != NULL);
+    text_clear(&t);
+    text_fmt(&t, "%s%s5 [REMOVED] tag=1 %s; end of 1 keys\n", first, ds, times);
+    CHECK_EQ(anchor_roll_parse(&r, "f", bytes_of(t.p, t.n), &d), ST_ESYNTAX);
+    CHECK(d.line == 3 && strstr(d.message, "not kept") != NULL);
+    text_clear(&t);
+    text_fmt(&t, "%sa. DS 1 8 9 11 ;;state=2 [VALID] tag=1 %s; end of 1 keys\n", first, times);
+    CHECK_EQ(anchor_roll_parse(&r, "f", bytes_of(t.p, t.n), &d), ST_ESYNTAX);
+    CHECK(d.line == 3 && d.column == 7 && strstr(d.message, "cannot be used") != NULL);
+    text_clear(&t);
+    text_fmt(&t, "%s%s%sa. DNSKEY 257 3 15\n; end of 2 keys\n", first, key, times);
+    CHECK_EQ(anchor_roll_parse(&r, "f", bytes_of(t.p, t.n), &d), ST_ESYNTAX);
+    CHECK(d.line == 4 && strstr(d.message, "cut short") != NULL);
+    text_clear(&t);
+    text_str(&t, first);
+    for (unsigned i = 1; i <= LIMIT_ROLL_KEYS + 1; i++)
+        text_fmt(&t, "a. DS %u%s tag=%u %s", i,
+                 " 8 1 1111111111111111111111111111111111111111 ;;state=2 [VALID]", i, times);
+    text_fmt(&t, "; end of %d keys\n", LIMIT_ROLL_KEYS + 1);
+    CHECK_EQ(anchor_roll_parse(&r, "f", bytes_of(t.p, t.n), &d), ST_ESYNTAX);
+    CHECK(d.line == 3 + LIMIT_ROLL_KEYS && strstr(d.message, "more keys") != NULL);
+    text_free(&t);
+}
+
 /* More than can be used are refused, as is a file too large. */
 TEST(roll_text_limits)
 {
@@ -170,6 +212,56 @@ TEST(roll_text_limits)
     free(big);
     text_free(&t);
     end(k);
+}
+
+/* --- The real root --- */
+
+static void lines(struct test_set *set, uint16_t type, const char *word)
+{
+    char *text = test_file("vectors/anchor/root-dnskey-2020", NULL);
+    test_set_begin(set, ".", type, 172800);
+    if (text == NULL)
+        abort();
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
+        if (line[0] == '.' && strstr(line, word) != NULL)
+            test_set_add(set, strstr(line, word) + strlen(word));
+    free(text);
+}
+
+/* The root's set of 2020 by the anchors of today: KSK-2017 is there and signs, KSK-2024 is still to
+ * come; its signature is valid for three weeks. */
+TEST(roll_real_root)
+{
+    enum { AT = 1603324800 }; /* 2020-10-22 */
+    struct test_set set, sigs;
+    struct anchors *a = anchors_new(), *b = anchors_new();
+    struct anchor_roll r;
+    struct roll_report ret;
+    struct now now = {1000000, AT};
+    REQUIRE(a != NULL && b != NULL);
+    lines(&set, RR_DNSKEY, "\tDNSKEY\t");
+    lines(&sigs, RR_RRSIG, "\tRRSIG\t");
+    CHECK_EQ(set.set.count, 2);
+    CHECK_EQ(anchors_add_builtin(a), ST_OK);
+    anchor_roll_init(&r, name_root);
+    CHECK_EQ(anchor_roll_configure(&r, anchors_at(a, 0), now, &ret), ST_OK);
+    CHECK_EQ(ret.n, 2);
+    CHECK_EQ(anchor_roll_see(&r, &set.set, &sigs.set, now, &ret), ST_OK);
+    CHECK_EQ(ret.outcome, ROLL_SEEN);
+    CHECK_EQ(r.n, 2);
+    CHECK(r.key[0].tag == 20326 && r.key[0].state == ROLL_VALID && !r.key[0].is_ds);
+    CHECK(r.key[1].tag == 38696 && r.key[1].state == ROLL_MISSING && r.key[1].is_ds);
+    CHECK_EQ(r.newest_s, 1602374400); /* 2020-10-11 */
+    CHECK_EQ(ret.ask_after_s, 86400); /* half the TTL */
+    CHECK_EQ(r.retry_s, 17280);
+    CHECK_EQ(anchor_roll_ds(&r, b), ST_OK);
+    const struct rrset *x = anchors_at(a, 0), *y = anchors_at(b, 0);
+    CHECK(bytes_equal(bytes_of(x->rdata, x->rdata_size), bytes_of(y->rdata, y->rdata_size)));
+    now.wall_s += 11 * 86400;
+    CHECK_EQ(anchor_roll_see(&r, &set.set, &sigs.set, now, &ret), ST_OK);
+    CHECK_EQ(ret.outcome, ROLL_EXPIRED);
+    anchors_free(a);
+    anchors_free(b);
 }
 
 /* What is said of each change can be read in a log. */
