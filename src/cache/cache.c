@@ -32,6 +32,7 @@ struct shard {
 
 struct cache {
     struct hash_key key;
+    struct denial_cache *denial;
     unsigned shards;
     struct shard shard[];
 };
@@ -44,6 +45,8 @@ enum {
     ENTRY_MAX = 32768,
     /* Entries thrown out for one insertion at most: bounds the time under the lock. */
     EVICT_MAX = 64,
+    /* One part in so many of the bytes is for denial records. */
+    DENIAL_SHARE = 8,
 };
 
 static void lock(struct shard *s)
@@ -71,6 +74,12 @@ struct cache *cache_new(size_t max_bytes, unsigned shards, const struct env *env
     memset(c, 0, sizeof *c + shards * sizeof c->shard[0]);
     env->random(env->ctx, &c->key, sizeof c->key);
     c->shards = shards;
+    c->denial = denial_new(max_bytes / DENIAL_SHARE, env);
+    if (c->denial == NULL) {
+        free(c);
+        return NULL;
+    }
+    max_bytes -= max_bytes / DENIAL_SHARE;
     for (unsigned i = 0; i < shards; i++) {
         struct shard *s = &c->shard[i];
         atomic_flag_clear(&s->lock);
@@ -117,8 +126,14 @@ static void entry_remove(struct shard *s, struct entry *e)
     free(e);
 }
 
+struct denial_cache *cache_denial(struct cache *c)
+{
+    return c->denial;
+}
+
 void cache_flush_all(struct cache *c)
 {
+    denial_flush_all(c->denial);
     for (unsigned i = 0; i < c->shards; i++) {
         struct shard *s = &c->shard[i];
         lock(s);
@@ -138,6 +153,7 @@ void cache_free(struct cache *c)
                 entry_remove(&c->shard[i], c->shard[i].oldest);
             free(c->shard[i].bucket);
         }
+    denial_free(c->denial);
     free(c);
 }
 
@@ -511,11 +527,22 @@ static bool hit_below(const struct entry *e, const void *what)
     return name_in(e->data, w->name);
 }
 
+/* The denials of every zone that could speak of a name. */
+static void flush_denials(struct cache *c, const uint8_t *name)
+{
+    for (;; name = name_parent(name)) {
+        denial_flush_zone(c->denial, name);
+        if (name_is_root(name))
+            return;
+    }
+}
+
 uint64_t cache_flush_name(struct cache *c, const uint8_t *name, uint16_t type)
 {
     uint8_t lower[LIMIT_NAME];
     size_t n = name_lower(lower, name);
     struct flush_what w = {name, type};
+    flush_denials(c, name);
     return sweep(shard_of(c, name_hash(c, lower, n)), hit_name, &w);
 }
 
@@ -523,6 +550,7 @@ uint64_t cache_flush_below(struct cache *c, const uint8_t *apex)
 {
     uint64_t n = 0;
     struct flush_what w = {apex, 0};
+    denial_flush_all(c->denial); /* zones below are not found by name; they are soon known again */
     for (unsigned i = 0; i < c->shards; i++)
         n += sweep(&c->shard[i], hit_below, &w);
     return n;

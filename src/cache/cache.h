@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/hash.h"
 #include "base/limits.h"
+#include "cache/denial.h"
 #include "core/env.h"
 #include "dns/rrset.h"
 
@@ -99,6 +100,9 @@ void cache_put_negative(struct cache *c, enum cache_kind kind, const uint8_t *na
 uint64_t cache_flush_name(struct cache *c, const uint8_t *name, uint16_t type);
 uint64_t cache_flush_below(struct cache *c, const uint8_t *apex);
 void cache_flush_all(struct cache *c);
+
+/* What is known not to exist (RFC 8198): a part of the byte budget is its. */
+struct denial_cache *cache_denial(struct cache *c);
 
 struct cache_stats {
     uint64_t entries, bytes, max_bytes, hits, misses, inserts, evictions, expired, negative;

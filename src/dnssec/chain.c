@@ -187,6 +187,11 @@ struct verdict chain_verdict(const struct chain *c)
     return c->verdict;
 }
 
+struct zone_keys *chain_keys(const struct chain *c)
+{
+    return c->keys;
+}
+
 struct zone_keys *chain_take_keys(struct chain *c)
 {
     struct zone_keys *k = c->keys;

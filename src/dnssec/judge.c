@@ -64,12 +64,16 @@ static enum status collect(struct judging *g)
             continue;
         TRY(rrset_trust(g->keys, &s->set, &s->sigs, g->j->rules, g->j->budget, &t));
         if (t.trust == TRUST_SECURE && !t.wildcard) {
+            if (g->j->seen != NULL)
+                g->j->seen->proof[g->proofs.n] = s;
             g->proof[g->proofs.n++] = s->set;
         } else if (g->spoiled_set == NULL && t.trust != TRUST_SECURE) {
             g->spoiled = t;
             g->spoiled_set = &s->set;
         }
     }
+    if (g->j->seen != NULL)
+        g->j->seen->n = g->proofs.n;
     return ST_OK;
 }
 

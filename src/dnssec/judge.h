@@ -28,11 +28,18 @@ enum status reply_of(const struct msg *m, struct arena *a, struct reply *ret) MU
 
 /* --- What it proves --- */
 
+/* The denial records of a reply that are well signed, for who wants to keep them. */
+struct judge_seen {
+    const struct reply_set *proof[LIMIT_PROOF_RECORDS];
+    unsigned n;
+};
+
 /* What a judge needs besides: borrowed. */
 struct judge {
     const struct trust_rules *rules;
     struct nsec3_hasher *hasher;
     struct budget *budget;
+    struct judge_seen *seen; /* NULL: nobody */
 };
 
 struct verdict {
@@ -72,6 +79,9 @@ void chain_free(struct chain *c);
 bool chain_next(const struct chain *c, struct chain_ask *ret);
 /* The reply to it; NULL: nobody could tell. ST_ENOMEM. */
 enum status chain_feed(struct chain *c, const struct judge *j, const struct reply *r) MUST_USE;
+/* The keys by which the reply to a question for a DS will be judged; NULL at a question for a
+ * DNSKEY. Borrowed until the next reply. */
+struct zone_keys *chain_keys(const struct chain *c);
 /* At the end: TRUST_SECURE with the keys of the deepest zone that encloses the target, which the
  * caller then owns; else why not, and of which zone. */
 struct verdict chain_verdict(const struct chain *c);

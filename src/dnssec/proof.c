@@ -184,26 +184,28 @@ struct enclosing {
     bool opt_out;    /* of the span that covers the next closer name */
 };
 
+/* From the zone downwards: the first pair of a name that exists and a longer one that does not is
+ * the proof, because below a name that does not exist nothing does. So a question with a hundred
+ * labels below it, which costs an attacker nothing, costs no hash more (CVE-2023-50868). */
 static enum proof nsec3_enclose(const struct proofs *p, const struct nsec3 *param,
                                 const uint8_t *name, struct enclosing *ret)
 {
     unsigned all = name_labels(name), zone = name_labels(p->zone);
-    struct nsec3 v, below = {0};
+    struct nsec3 v, above = {0};
     enum found last = FOUND_NONE;
-    for (unsigned labels = all; labels + 1 > zone; labels--) {
+    for (unsigned labels = zone; labels <= all; labels++) {
         enum found f = nsec3_find(p, param, name_skip(name, all - labels), &v);
         if (f == FOUND_LIMIT)
             return PROOF_LIMIT;
-        if (f == FOUND_MATCH) {
-            if (labels == all || last != FOUND_COVER || hides_below(v.bitmap))
+        if (f == FOUND_COVER && last == FOUND_MATCH) {
+            if (hides_below(above.bitmap))
                 return PROOF_FAILS;
-            *ret = (struct enclosing){labels, below.flags & FLAG_OPT_OUT};
+            *ret = (struct enclosing){labels - 1, v.flags & FLAG_OPT_OUT};
             return PROOF_HOLDS;
         }
         last = f;
-        below = v;
-        if (labels == 0)
-            break;
+        if (f != FOUND_NONE)
+            above = v;
     }
     return PROOF_FAILS;
 }

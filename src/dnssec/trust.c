@@ -1,5 +1,6 @@
 #include "dnssec/trust.h"
 
+#include "crypto/digest.h"
 #include "dnssec/dnskey.h"
 
 #include <stdlib.h>
@@ -34,6 +35,8 @@ unsigned trust_reason_ede(enum trust_reason r)
     return reasons[r].ede;
 }
 
+enum { GOOD_SIGNATURES = 32, GOOD_DIGEST = 32 };
+
 struct one_key {
     struct bytes dnskey;
     uint16_t tag;
@@ -45,6 +48,11 @@ struct one_key {
 struct zone_keys {
     struct name name;
     struct sig_buffer buffer;
+    struct digest *digest; /* for `good`; made when it is first needed */
+    /* Signatures found good, by SHA-256 over set and RRSIG: none is verified twice, neither for one
+     * question (a denial that is looked at for two proofs) nor for many (a zone's SOA and the NSEC
+     * about its apex are in many answers). Each has one place. */
+    uint8_t good[GOOD_SIGNATURES][GOOD_DIGEST];
     unsigned n;
     struct one_key key[LIMIT_ZONE_KEYS];
     uint8_t bytes[]; /* RDATA */
@@ -57,6 +65,7 @@ void zone_keys_free(struct zone_keys *k)
     for (unsigned i = 0; i < k->n; i++)
         sec_key_free(k->key[i].key);
     sig_buffer_free(&k->buffer);
+    digest_free(k->digest);
     free(k);
 }
 
@@ -101,30 +110,98 @@ static enum trust_reason check_head(const struct zone_keys *k, const struct rrse
     return check_time(s, r);
 }
 
-/* Tries the keys with the signature's tag: several may have it, but not many (KeyTrap). */
-static enum status try_keys(struct zone_keys *k, const struct rrset *set, const struct rrsig *s,
-                            struct budget *b, enum trust_reason *ret)
+/* A set that is being checked. */
+struct checking {
+    struct zone_keys *keys;
+    const struct rrset *set;
+    struct budget *budget;
+    bool hashed; /* content is known */
+    uint8_t content[DIGEST_MAX];
+};
+
+/* What stands for this set with this RRSIG. The owner's case and the order of the records would not
+ * change the signature, but they do not change from answer to answer either. */
+static enum status memo_of(struct checking *c, struct bytes rrsig, uint8_t ret[DIGEST_MAX])
 {
+    struct digest *d = c->keys->digest;
+    if (d == NULL && (d = c->keys->digest = digest_new(DIGEST_SHA256)) == NULL)
+        return ST_ENOMEM;
+    if (!c->hashed) {
+        digest_update(d, bytes_of(c->set->owner, name_len(c->set->owner)));
+        digest_update(d, bytes_of(c->set->rdata, c->set->rdata_size));
+        TRY(digest_final(d, c->content));
+        c->hashed = true;
+    }
+    digest_update(d, bytes_of(c->content, GOOD_DIGEST));
+    digest_update(d, rrsig);
+    return digest_final(d, ret);
+}
+
+/* What a check costs, in units of one with ECDSA P-256 or Ed25519 over little data. The numbers are
+ * measured (docs/validation-costs.md): P-384 takes ten times as long with the library we use, but
+ * honest zones need five such checks for a denial. A long exponent makes RSA that much slower; the
+ * data has to be sorted, copied and hashed. */
+static uint32_t weight_of(const struct one_key *k, const struct rrset *set)
+{
+    uint32_t data = 1 + set->rdata_size / 16384 + set->count / 128;
+    switch (k->algorithm) {
+    case SEC_ECDSAP384SHA384:
+        return data + 2;
+    case SEC_ED448:
+        return data + 1;
+    case SEC_ECDSAP256SHA256:
+    case SEC_ED25519:
+        return data;
+    default: /* RSA: the length of the exponent stands first (RFC 3110 section 2) */
+        return data + (k->dnskey.n > 4 && k->dnskey.p[4] > 3 ? 2 : 0);
+    }
+}
+
+/* Tries the keys with the signature's tag: several may have it, but not many (KeyTrap). */
+static enum status try_keys(struct checking *c, const struct rrsig *s, enum trust_reason *ret)
+{
+    struct zone_keys *k = c->keys;
+    struct bytes data = {0};
     unsigned same = 0;
     *ret = TRUST_NO_KEY;
     for (unsigned i = 0; i < k->n; i++) {
         struct one_key *key = &k->key[i];
         if (key->tag != s->tag || key->algorithm != s->algorithm || key->broken)
             continue;
-        if (++same > LIMIT_KEYS_OF_A_TAG || !budget_take(b, BUDGET_SIGNATURES, 1)) {
+        if (++same > LIMIT_KEYS_OF_A_TAG ||
+            !budget_take(c->budget, BUDGET_SIGNATURES, weight_of(key, c->set))) {
             *ret = TRUST_TOO_MUCH;
             return ST_OK;
         }
         enum status st = key->key != NULL ? ST_OK : dnskey_open(key->dnskey, &key->key);
         key->broken = st != ST_OK;
+        if (st == ST_OK && data.p == NULL)
+            st = rrsig_data(c->set, s, &k->buffer, &data);
         if (st == ST_OK)
-            st = rrsig_verify(key->key, set, s, &k->buffer);
+            st = sec_verify(key->key, data, s->signature);
         if (st == ST_ENOMEM)
             return st;
         *ret = st == ST_OK ? TRUST_OK : TRUST_BAD_SIGNATURE;
         if (st == ST_OK)
             return ST_OK;
     }
+    return ST_OK;
+}
+
+/* One signature whose head is right. */
+static enum status try_signature(struct checking *c, const struct rrsig *s, struct bytes rrsig,
+                                 enum trust_reason *ret)
+{
+    uint8_t memo[DIGEST_MAX];
+    TRY(memo_of(c, rrsig, memo));
+    uint8_t *place = c->keys->good[memo[0] % GOOD_SIGNATURES];
+    if (memcmp(place, memo, GOOD_DIGEST) == 0) {
+        *ret = TRUST_OK;
+        return ST_OK;
+    }
+    TRY(try_keys(c, s, ret));
+    if (*ret == TRUST_OK)
+        memcpy(place, memo, GOOD_DIGEST);
     return ST_OK;
 }
 
@@ -157,6 +234,7 @@ enum status rrset_trust(struct zone_keys *keys, const struct rrset *set, const s
                         const struct trust_rules *rules, struct budget *b, struct trust_result *ret)
 {
     unsigned tried = 0;
+    struct checking c = {.keys = keys, .set = set, .budget = b};
     *ret = (struct trust_result){.trust = TRUST_BOGUS, .reason = TRUST_NO_SIGNATURE};
     struct rdata_iter it = rdata_iter(sigs);
     for (struct bytes rd; rdata_iter_next(&it, &rd);) {
@@ -168,7 +246,7 @@ enum status rrset_trust(struct zone_keys *keys, const struct rrset *set, const s
             if (++tried > LIMIT_SIGNATURES_OF_A_SET)
                 why = TRUST_TOO_MUCH;
             else
-                TRY(try_keys(keys, set, &s, b, &why));
+                TRY(try_signature(&c, &s, rd, &why));
         }
         if (why == TRUST_TOO_MUCH) {
             *ret = (struct trust_result){.trust = TRUST_LIMIT, .reason = why, .tag = s.tag};
@@ -184,44 +262,53 @@ enum status rrset_trust(struct zone_keys *keys, const struct rrset *set, const s
 
 /* --- From DS to keys --- */
 
-static struct zone_keys *keys_new(const struct rrset *dnskey)
+/* Room for RDATA of so many bytes. */
+static struct zone_keys *keys_new(const uint8_t *name, size_t bytes)
 {
-    struct zone_keys *k = calloc(1, sizeof *k + dnskey->rdata_size);
+    struct zone_keys *k = calloc(1, sizeof *k + bytes);
     if (k != NULL)
-        name_copy(k->name.w, dnskey->owner);
+        name_copy(k->name.w, name);
     return k;
 }
 
-/* Adds a key whose RDATA stands at `off` of the set's. */
-static void keys_add(struct zone_keys *k, const struct rrset *dnskey, struct bytes rd)
+/* A key that is longer than any that can be used here is none; its digest and tag are not made. */
+static bool read_key(struct bytes rd, struct dnskey *ret)
 {
-    struct dnskey v;
-    if (k->n == LIMIT_ZONE_KEYS || !dnskey_read(rd, &v))
-        return;
-    size_t off = (size_t)(rd.p - dnskey->rdata);
+    return rd.n <= DNSKEY_RDATA_MAX && dnskey_read(rd, ret);
+}
+
+/* Adds a key; its RDATA goes to `off` of the bytes. */
+static void keys_add(struct zone_keys *k, size_t off, struct bytes rd, const struct dnskey *v)
+{
     memcpy(k->bytes + off, rd.p, rd.n);
     k->key[k->n++] = (struct one_key){
-        .dnskey = bytes_of(k->bytes + off, rd.n), .tag = v.tag, .algorithm = v.algorithm};
+        .dnskey = bytes_of(k->bytes + off, rd.n), .tag = v->tag, .algorithm = v->algorithm};
+}
+
+static bool strong_digest(const struct ds *d)
+{
+    return d->digest_type == DS_SHA256 || d->digest_type == DS_SHA384;
+}
+
+/* Whether the set has a DS that is more than SHA-1. */
+static bool has_strong(const struct rrset *ds, const struct trust_rules *r)
+{
+    struct ds d;
+    struct rdata_iter it = rdata_iter(ds);
+    for (struct bytes rd; rdata_iter_next(&it, &rd);)
+        if (ds_read(rd, &d) && usable(r, d.algorithm) && strong_digest(&d))
+            return true;
+    return false;
 }
 
 /* The digests that count: SHA-1 only where the parent has no better one (RFC 4509 section 3). */
-static bool ds_counts(const struct rrset *ds, const struct ds *d, const struct trust_rules *r)
+static bool ds_counts(const struct ds *d, bool strong, const struct trust_rules *r)
 {
-    struct ds other;
-    if (!usable(r, d->algorithm))
-        return false;
-    if (d->digest_type == DS_SHA256 || d->digest_type == DS_SHA384)
-        return true;
-    struct rdata_iter it = rdata_iter(ds);
-    for (struct bytes rd; rdata_iter_next(&it, &rd);)
-        if (ds_read(rd, &other) && usable(r, other.algorithm) &&
-            (other.digest_type == DS_SHA256 || other.digest_type == DS_SHA384))
-            return false;
-    return d->digest_type == DS_SHA1;
+    return usable(r, d->algorithm) && (strong_digest(d) || (!strong && d->digest_type == DS_SHA1));
 }
 
 /* Whether the parent knows the zone only by what is not supported here. */
-static bool only_unsupported(const struct rrset *ds, const struct trust_rules *r,
+static bool only_unsupported(const struct rrset *ds, bool strong, const struct trust_rules *r,
                              struct trust_result *ret)
 {
     struct ds d;
@@ -230,7 +317,7 @@ static bool only_unsupported(const struct rrset *ds, const struct trust_rules *r
     for (struct bytes rd; rdata_iter_next(&it, &rd);) {
         if (!ds_read(rd, &d))
             continue;
-        if (ds_counts(ds, &d, r))
+        if (ds_counts(&d, strong, r))
             return false;
         if (usable(r, d.algorithm))
             ret->reason = TRUST_DIGEST;
@@ -241,13 +328,34 @@ static bool only_unsupported(const struct rrset *ds, const struct trust_rules *r
     return true;
 }
 
-/* One key that a DS names: it must have signed the set. */
-static enum status try_entry(const struct rrset *dnskey, const struct rrset *sigs, struct bytes rd,
-                             const struct trust_rules *r, struct budget *b,
-                             struct trust_result *ret)
+/* The step from a DS set to a DNSKEY set. */
+struct entering {
+    const struct rrset *dnskey, *sigs;
+    const struct trust_rules *rules;
+    struct budget *budget;
+    struct trust_result *ret;
+    struct sec_key *key;               /* that signed the set, and its RDATA */
+    struct bytes rdata;                /* borrowed from dnskey */
+    uint16_t tag[LIMIT_RRSET_RECORDS]; /* of each key; made once for all DS */
+    bool useful[LIMIT_RRSET_RECORDS];  /* the key can be read */
+};
+
+static void find_tags(struct entering *e)
 {
     struct dnskey v;
-    if (!dnskey_read(rd, &v) || !dnskey_is_zone_key(&v)) {
+    unsigned i = 0;
+    struct rdata_iter it = rdata_iter(e->dnskey);
+    for (struct bytes rd; i < LIMIT_RRSET_RECORDS && rdata_iter_next(&it, &rd); i++)
+        if ((e->useful[i] = read_key(rd, &v)))
+            e->tag[i] = v.tag;
+}
+
+/* One key that a DS names: it must have signed the set. */
+static enum status try_entry(struct entering *e, struct bytes rd)
+{
+    struct dnskey v = {0};
+    struct trust_result *ret = e->ret, one;
+    if (!read_key(rd, &v) || !dnskey_is_zone_key(&v)) {
         enum trust_reason why = v.flags & DNSKEY_REVOKE ? TRUST_REVOKED
                                 : v.protocol != 3       ? TRUST_PROTOCOL
                                                         : TRUST_NO_ZONE_KEY;
@@ -255,12 +363,16 @@ static enum status try_entry(const struct rrset *dnskey, const struct rrset *sig
             *ret = (struct trust_result){TRUST_BOGUS, why, v.tag, v.algorithm};
         return ST_OK;
     }
-    struct zone_keys *k = keys_new(dnskey);
-    struct trust_result one;
+    struct zone_keys *k = keys_new(e->dnskey->owner, rd.n);
     if (k == NULL)
         return ST_ENOMEM;
-    keys_add(k, dnskey, rd);
-    enum status st = rrset_trust(k, dnskey, sigs, r, b, &one);
+    keys_add(k, 0, rd, &v);
+    enum status st = rrset_trust(k, e->dnskey, e->sigs, e->rules, e->budget, &one);
+    if (st == ST_OK && one.trust == TRUST_SECURE) {
+        e->key = k->key[0].key;
+        e->rdata = rd;
+        k->key[0].key = NULL;
+    }
     zone_keys_free(k);
     if (st != ST_OK)
         return st;
@@ -272,23 +384,20 @@ static enum status try_entry(const struct rrset *dnskey, const struct rrset *sig
     return ST_OK;
 }
 
-static enum status try_ds(const struct rrset *dnskey, const struct rrset *sigs,
-                          const struct rrset *ds, const struct ds *d, const struct trust_rules *r,
-                          struct budget *b, struct trust_result *ret)
+static enum status try_ds(struct entering *e, const struct ds *d)
 {
-    struct dnskey v;
-    unsigned same = 0;
-    struct rdata_iter it = rdata_iter(dnskey);
-    (void)ds;
-    for (struct bytes rd; rdata_iter_next(&it, &rd);) {
-        if (!dnskey_read(rd, &v) || v.tag != d->tag || v.algorithm != d->algorithm)
+    struct trust_result *ret = e->ret;
+    unsigned same = 0, i = 0;
+    struct rdata_iter it = rdata_iter(e->dnskey);
+    for (struct bytes rd; i < LIMIT_RRSET_RECORDS && rdata_iter_next(&it, &rd); i++) {
+        if (!e->useful[i] || e->tag[i] != d->tag || rd.p[3] != d->algorithm)
             continue;
         if (++same > LIMIT_KEYS_OF_A_TAG) {
             *ret = (struct trust_result){TRUST_LIMIT, TRUST_TOO_MUCH, d->tag, d->algorithm};
             return ST_OK;
         }
-        if (ds_matches(d, dnskey->owner, rd))
-            TRY(try_entry(dnskey, sigs, rd, r, b, ret));
+        if (ds_matches(d, e->dnskey->owner, rd))
+            TRY(try_entry(e, rd));
         else if (TRUST_DS_MISMATCH < ret->reason || ret->reason == TRUST_NO_DS_KEY)
             *ret = (struct trust_result){TRUST_BOGUS, TRUST_DS_MISMATCH, d->tag, d->algorithm};
         if (ret->trust != TRUST_BOGUS)
@@ -297,32 +406,46 @@ static enum status try_ds(const struct rrset *dnskey, const struct rrset *sigs,
     return ST_OK;
 }
 
+/* The zone keys of the set, at most LIMIT_ZONE_KEYS of them. */
 static struct zone_keys *keep_keys(const struct rrset *dnskey)
 {
     struct dnskey v;
-    struct zone_keys *k = keys_new(dnskey);
+    struct bytes keep[LIMIT_ZONE_KEYS];
+    size_t bytes = 0, off = 0;
+    unsigned n = 0;
     struct rdata_iter it = rdata_iter(dnskey);
-    for (struct bytes rd; k != NULL && rdata_iter_next(&it, &rd);)
-        if (dnskey_read(rd, &v) && dnskey_is_zone_key(&v))
-            keys_add(k, dnskey, rd);
+    for (struct bytes rd; n < LIMIT_ZONE_KEYS && rdata_iter_next(&it, &rd);) {
+        if (!read_key(rd, &v) || !dnskey_is_zone_key(&v))
+            continue;
+        keep[n++] = rd;
+        bytes += rd.n;
+    }
+    struct zone_keys *k = keys_new(dnskey->owner, bytes);
+    for (unsigned i = 0; k != NULL && i < n; off += keep[i++].n)
+        if (read_key(keep[i], &v))
+            keys_add(k, off, keep[i], &v);
     return k;
 }
 
-enum status zone_keys_trust(const struct rrset *dnskey, const struct rrset *sigs,
-                            const struct rrset *ds, const struct trust_rules *rules,
-                            struct budget *b, struct trust_result *ret, struct zone_keys **ret_keys)
+/* The key that was parsed on the way in is one of them. */
+static void hand_over(struct entering *e, struct zone_keys *k)
+{
+    for (unsigned i = 0; i < k->n && e->key != NULL; i++)
+        if (bytes_equal(k->key[i].dnskey, e->rdata)) {
+            k->key[i].key = e->key;
+            e->key = NULL;
+        }
+}
+
+static enum status enter(struct entering *e, const struct rrset *ds, bool strong)
 {
     unsigned tried = 0;
-    *ret_keys = NULL;
-    *ret = (struct trust_result){.trust = TRUST_BOGUS, .reason = TRUST_NO_DS_KEY};
-    if (only_unsupported(ds, rules, ret))
-        return ST_OK;
-    *ret = (struct trust_result){.trust = TRUST_BOGUS,
-                                 .reason = dnskey->count > 0 ? TRUST_NO_DS_KEY : TRUST_NO_DNSKEY};
+    struct trust_result *ret = e->ret;
     struct rdata_iter it = rdata_iter(ds);
+    find_tags(e);
     for (struct bytes rd; ret->trust == TRUST_BOGUS && rdata_iter_next(&it, &rd);) {
         struct ds d;
-        if (!ds_read(rd, &d) || !ds_counts(ds, &d, rules))
+        if (!ds_read(rd, &d) || !ds_counts(&d, strong, e->rules))
             continue;
         if (ret->reason == TRUST_NO_DS_KEY)
             ret->tag = d.tag;
@@ -330,12 +453,33 @@ enum status zone_keys_trust(const struct rrset *dnskey, const struct rrset *sigs
             *ret = (struct trust_result){TRUST_LIMIT, TRUST_TOO_MUCH, d.tag, d.algorithm};
             break;
         }
-        TRY(try_ds(dnskey, sigs, ds, &d, rules, b, ret));
+        TRY(try_ds(e, &d));
     }
-    if (ret->trust != TRUST_SECURE)
+    return ST_OK;
+}
+
+enum status zone_keys_trust(const struct rrset *dnskey, const struct rrset *sigs,
+                            const struct rrset *ds, const struct trust_rules *rules,
+                            struct budget *b, struct trust_result *ret, struct zone_keys **ret_keys)
+{
+    struct entering e = {
+        .dnskey = dnskey, .sigs = sigs, .rules = rules, .budget = b, .ret = ret, .key = NULL};
+    bool strong = has_strong(ds, rules);
+    *ret_keys = NULL;
+    *ret = (struct trust_result){.trust = TRUST_BOGUS, .reason = TRUST_NO_DS_KEY};
+    if (only_unsupported(ds, strong, rules, ret))
         return ST_OK;
-    *ret_keys = keep_keys(dnskey);
-    return *ret_keys != NULL ? ST_OK : ST_ENOMEM;
+    *ret = (struct trust_result){.trust = TRUST_BOGUS,
+                                 .reason = dnskey->count > 0 ? TRUST_NO_DS_KEY : TRUST_NO_DNSKEY};
+    enum status st = enter(&e, ds, strong);
+    if (st == ST_OK && ret->trust == TRUST_SECURE) {
+        *ret_keys = keep_keys(dnskey);
+        st = *ret_keys != NULL ? ST_OK : ST_ENOMEM;
+    }
+    if (*ret_keys != NULL)
+        hand_over(&e, *ret_keys);
+    sec_key_free(e.key);
+    return st;
 }
 
 struct zone_keys *zone_keys_of(const struct rrset *dnskey)

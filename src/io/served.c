@@ -160,6 +160,8 @@ static enum status set_resolver(struct served *s, unsigned workers, struct text 
     r->max_clients = MAX(c->resolver.max_clients / workers, 1u);
     r->identity = c->server.identity;
     r->cookie_key = s->auth.cookie_key;
+    r->error_reporting = c->resolver.error_reporting;
+    r->aggressive = c->resolver.aggressive;
     r->rsa_sha1 = c->resolver.rsa_sha1;
     TRY(set_hints(s, say));
     TRY(set_anchors(s, say));

@@ -69,6 +69,12 @@ static void put_trust(struct query *q, enum cache_trust trust, uint16_t reason)
     struct resolver *r = resolver_of(q);
     if (trust == CACHE_SECURE && validating(r)) {
         r->count.secure++;
+        if (UNLIKELY(sentinel_fails(r, q->in.q.name.w, q->in.q.type)) &&
+            (q->in.h.flags & MSG_CD) == 0) {
+            (void)fail(q, RCODE_SERVFAIL, EDE_OTHER);
+            q->reply.ede_text = bytes_str("root key trust anchor sentinel (RFC 8509)");
+            return;
+        }
         if (wants_dnssec(q) || (q->in.h.flags & MSG_AD) != 0)
             q->reply.flags |= MSG_AD;
     }

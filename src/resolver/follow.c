@@ -7,6 +7,30 @@ static uint32_t ttl_clamp(const struct resolver *r, uint32_t ttl)
     return MIN(MAX(ttl, r->opt->ttl_min_s), r->opt->ttl_max_s);
 }
 
+/* A set made from a wildcard is the wildcard's, too: kept for the other names that it stands for.
+ */
+static void store_wildcard(struct lookup *l, const struct rrset *set, const struct cache_with *w,
+                           struct now now)
+{
+    struct rrset copy = *set, sigs = w->more[0];
+    struct cache_with own = {.trust = CACHE_SECURE, .more = &sigs, .more_count = 1};
+    struct rdata_iter it = rdata_iter(&sigs);
+    struct rrsig s;
+    struct name wild;
+    unsigned n = name_labels(set->owner), labels = n;
+    /* One of the signatures was checked; another one must not say what it was made from. */
+    for (struct bytes rd; sigs.type == RR_RRSIG && rdata_iter_next(&it, &rd);) {
+        if (!rrsig_read(rd, &s) || s.labels >= n || (labels != n && labels != s.labels))
+            return;
+        labels = s.labels;
+    }
+    if (labels == n ||
+        name_prepend(bytes_str("*"), name_skip(set->owner, n - labels), &wild) != ST_OK)
+        return;
+    copy.owner = sigs.owner = wild.w;
+    cache_put(l->job->cache, &copy, RANK_NONAUTH_ANSWER, &own, now);
+}
+
 /* Keeps a set of the answer, and puts it into the result with what belongs to it. */
 static void store(struct resolver *r, struct lookup *l, struct rrset *set, bool aa, struct now now)
 {
@@ -16,6 +40,8 @@ static void store(struct resolver *r, struct lookup *l, struct rrset *set, bool 
     with_reply(l, set, false, &most, now, &w, more);
     set->ttl = MIN(ttl_clamp(r, set->ttl), most);
     cache_put(l->job->cache, set, aa ? RANK_ANSWER : RANK_NONAUTH_ANSWER, &w, now);
+    if (w.trust == CACHE_SECURE && w.more_count > 1)
+        store_wildcard(l, set, &w, now);
     lookup_answer(l, set, NULL);
     lookup_with(l, more, w.more_count, false);
     lookup_trust(l, l->part, l->part_reason);
@@ -73,6 +99,8 @@ static void denied(struct resolver *r, struct lookup *l, struct reading *rd, boo
                            CLASS_IN, soa->ttl, soa, 0, &w, now);
         l->soa = *soa;
         lookup_with(l, more, w.more_count, true);
+        if (w.more_count > 0)
+            aggressive_keep_soa(r, l, soa, &more[0], now);
     }
     lookup_trust(l, l->part, l->part_reason);
     if (nx)
@@ -287,6 +315,7 @@ void reply_follow(struct resolver *r, struct lookup *l, struct exchange *x, stru
         if (a->no_edns && !x->edns && msg_rcode(m) != RCODE_FORMERR)
             servers_no_edns(r->servers, &x->to, now);
         classify(l, m, rd);
+        report_agent(l, m);
         note_reply(l, x, m, rd, now);
         take(r, l, m, rd, a, now);
     }

@@ -229,7 +229,7 @@ static void from_cache(struct resolver *r, struct lookup *l, struct now now)
         lookup_alias(r, l, e.set.rdata + 2, now);
         return;
     }
-    if (cached_dname(r, l, now))
+    if (cached_dname(r, l, now) || aggressive_answer(r, l, now))
         return;
     note(l, now, l->job->cold ? WHY_CACHE_BYPASS : WHY_CACHE_MISS, &d);
     l->phase = PHASE_CUT;
@@ -358,6 +358,7 @@ void lookup_end(struct resolver *r, struct lookup *l, enum reason why, uint16_t 
         r->count.servfail += l->depth == 0;
         r->count.budget_exhausted += l->depth == 0 && j->budget.exhausted != 0;
         remember_failure(l, now);
+        report_failure(r, l, now);
     }
     if (l->depth == 0) {
         j->trace.spent = j->budget;

@@ -14,6 +14,9 @@
  *     follow.c     what a reply leads to
  *     validate.c   whether it may be believed (RFC 4035 section 5), and what is done when not
  *     walk.c       from a trust anchor to the keys that must have signed it
+ *     aggressive.c answers made from denial records in the cache (RFC 8198)
+ *     sentinel.c   names that tell users which keys of the root are trusted (RFC 8509)
+ *     report.c     failures told to who asked for that (RFC 9567)
  *     keys.c       a zone's DNSKEY set, checked by the DS set above it
  *     with.c       the signatures and proofs that are kept and sent with an answer
  *     words.c      verdicts in plain words
@@ -73,7 +76,10 @@ struct job {
     uint32_t refs;
     uint8_t lookups; /* numbers given out */
     bool cold;
-    bool alone; /* its lookups are not shared with other jobs: cold or armed */
+    bool is_report; /* nobody waits for it, and its failure is not reported */
+    bool has_agent;
+    struct name agent; /* who wants to hear of failures (RFC 9567) */
+    bool alone;        /* its lookups are not shared with other jobs: cold or armed */
 };
 
 enum waiter_kind { WAIT_CLIENT, WAIT_TASK, WAIT_LOOKUP };
@@ -285,6 +291,8 @@ struct resolver {
     struct query_options shared; /* for the pipeline's stages */
     struct keyring *keyring;
     struct nsec3_hasher *hasher;
+    uint64_t report_s; /* the second in which `reports` were made */
+    uint32_t reports;
     struct resolver_counters count;
     struct servers *servers;
     struct now now; /* of the last call */
@@ -445,6 +453,7 @@ bool reply_valid(struct resolver *r, struct lookup *l, const struct msg *m, stru
 struct judging_kit {
     struct trust_rules rules;
     struct judge judge;
+    struct judge_seen seen;
 };
 void judge_begin(struct resolver *r, struct lookup *l, struct now now, struct judging_kit *ret);
 /* Notes that validation failed: with these words, or (NULL) those of the verdict; and `more`. */
@@ -471,7 +480,26 @@ void keys_take(struct resolver *r, struct lookup *l, const struct reading *rd,
                struct cut_address *a, struct now now);
 bool keys_cached(struct resolver *r, struct lookup *l, struct now now);
 
+/* sentinel.c: RFC 8509 section 3.2: a validated answer that has to become SERVFAIL. */
+bool sentinel_fails(const struct resolver *r, const uint8_t *name, uint16_t type);
+
+/* report.c */
+/* Remembers the agent that a reply names. */
+void report_agent(struct lookup *l, const struct msg *m);
+/* The lookup has failed: tells the agent, if that is wanted. */
+void report_failure(struct resolver *r, struct lookup *l, struct now now);
+
+/* aggressive.c */
+void aggressive_keep(struct resolver *r, struct lookup *l, const struct judge_seen *seen,
+                     struct now now);
+void aggressive_keep_soa(struct resolver *r, struct lookup *l, const struct rrset *soa,
+                         const struct rrset *sigs, struct now now);
+/* Ends the lookup, or sends it on along an alias, if denial records can. */
+bool aggressive_answer(struct resolver *r, struct lookup *l, struct now now);
+
 /* with.c */
+/* RFC 4035 section 5.3.3: no longer than the original TTL, nor than the signatures are valid. */
+void sigs_bound(const struct rrset *sigs, uint32_t *ttl, struct now now);
 /* Of an RRSIG set those that cover a type; count 0: none. */
 struct rrset sigs_covering(struct arena *a, const struct rrset *sigs, uint16_t type);
 /* The signatures of a set of the reply's answer section. */

@@ -13,6 +13,7 @@ void resolver_options_default(struct resolver_options *opt)
                                      .ipv6 = true,
                                      .minimise = true,
                                      .prime = true,
+                                     .aggressive = true,
                                      .ttl_max_s = 86400,
                                      .negative_ttl_max_s = 3600,
                                      .timeout_ms = 376,

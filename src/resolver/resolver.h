@@ -16,7 +16,6 @@
 #include "base/hash.h"
 #include "base/netaddr.h"
 #include "cache/cache.h"
-#include "cache/denial.h"
 #include "core/trace.h"
 #include "dns/rrset.h"
 #include "dnssec/anchor.h"
@@ -56,8 +55,9 @@ struct resolver_options {
     const struct anchors *anchors; /* NULL: nothing is validated */
     const struct negative_anchor *negative;
     size_t negative_count;
-    bool rsa_sha1;               /* algorithms 5 and 7 count (RFC 9905: no) */
-    struct denial_cache *denial; /* shared by all workers; NULL: no aggressive use (RFC 8198) */
+    bool rsa_sha1;        /* algorithms 5 and 7 count (RFC 9905: no) */
+    bool error_reporting; /* RFC 9567 */
+    bool aggressive;      /* denial records answer what was not asked (RFC 8198) */
 };
 
 void resolver_options_default(struct resolver_options *opt);
@@ -114,6 +114,8 @@ enum status resolver_resolve(struct resolver *r, const struct resolve_task *task
     COUNTER(upstream_mismatch, "replies that did not match")                                       \
     COUNTER(budget_exhausted, "queries that used up their budget")                                 \
     COUNTER(secure, "client queries answered with validated data")                                 \
+    COUNTER(aggressive, "lookups answered by denial records in the cache (RFC 8198)")              \
+    COUNTER(reports, "failures told to a zone's operator (RFC 9567)")                              \
     COUNTER(bogus, "lookups whose answer failed validation")                                       \
     COUNTER(overload, "client queries turned away at the limit")
 

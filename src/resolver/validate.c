@@ -10,7 +10,8 @@ void judge_begin(struct resolver *r, struct lookup *l, struct now now, struct ju
 {
     ret->rules = (struct trust_rules){
         .now = (uint32_t)now.wall_s, .skew = LIMIT_CLOCK_SKEW_S, .rsa_sha1 = r->opt->rsa_sha1};
-    ret->judge = (struct judge){&ret->rules, r->hasher, &l->job->budget};
+    ret->seen.n = 0;
+    ret->judge = (struct judge){&ret->rules, r->hasher, &l->job->budget, &ret->seen};
 }
 
 bool reply_sets(const struct lookup *l, const struct msg *m, struct arena *a, struct reply *ret)
@@ -288,6 +289,8 @@ static bool judge(struct resolver *r, struct lookup *l, const struct msg *m, str
     if (v.trust == TRUST_SECURE || v.trust == TRUST_INSECURE) {
         keep_part(l, v.trust == TRUST_SECURE ? CACHE_SECURE : CACHE_INSECURE, v.reason);
         note_part(l, &v, t->zone.w, now);
+        if (v.trust == TRUST_SECURE)
+            aggressive_keep(r, l, &kit.seen, now);
         if (l->asked_type == RR_DS && rd->kind == KIND_NODATA && rd->chain == 0 &&
             reply_shows_cut(&kit.judge, t->keys, &l->reply, l->asked.w, &l->shows_cut) != ST_OK)
             l->shows_cut = false;

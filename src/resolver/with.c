@@ -44,8 +44,7 @@ struct rrset reply_sigs(struct lookup *l, unsigned section, const uint8_t *owner
     return (struct rrset){.type = RR_RRSIG, .owner = owner, .rclass = CLASS_IN};
 }
 
-/* RFC 4035 section 5.3.3: no longer than the original TTL, nor than the signature is valid. */
-static void bound(const struct rrset *sigs, uint32_t *ttl, struct now now)
+void sigs_bound(const struct rrset *sigs, uint32_t *ttl, struct now now)
 {
     struct rdata_iter it = rdata_iter(sigs);
     for (struct bytes rd; rdata_iter_next(&it, &rd);) {
@@ -82,7 +81,7 @@ void with_reply(struct lookup *l, const struct rrset *set, bool denial, uint32_t
         if (sigs.count > 0) {
             more[w->more_count++] = sigs;
             if (l->part == CACHE_SECURE)
-                bound(&sigs, ttl, now);
+                sigs_bound(&sigs, ttl, now);
             proofs |= expanded(set, &sigs);
         }
     }
@@ -99,7 +98,7 @@ void with_reply(struct lookup *l, const struct rrset *set, bool denial, uint32_t
         more[w->more_count++] = sigs;
         *ttl = MIN(*ttl, s->set.ttl);
         if (l->part == CACHE_SECURE)
-            bound(&sigs, ttl, now);
+            sigs_bound(&sigs, ttl, now);
     }
 }
 
