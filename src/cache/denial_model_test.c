@@ -1,5 +1,6 @@
 /* The order of a chain and what contradicts what, against models that are too slow to be wrong. */
 #include "base/test.h"
+#include "cache/denial_impl.h"
 #include "cache/denial_testlib.h"
 #include "dnssec/proof.h"
 
@@ -13,6 +14,43 @@ static struct prng rng = {7};
 static const struct env env = {&rng, seeded};
 static const struct now now = {.mono_us = 1000000, .wall_s = 1700000000};
 static const struct made_how rightly;
+
+/* As a chain compares them. */
+static int order(struct chain_key a, struct chain_key b)
+{
+    int d = memcmp(a.p, b.p, MIN(a.n, b.n));
+    if (a.prefix != b.prefix)
+        return a.prefix < b.prefix ? -1 : 1;
+    return d != 0 ? (d > 0) - (d < 0) : (a.n > b.n) - (a.n < b.n);
+}
+
+/* Keys have the canonical order of the names (RFC 4034 section 6.1). */
+TEST(denial_keys_are_in_canonical_order)
+{
+    static const uint8_t bytes[] = {0, 1, 2, 'a', 'A', 'b', '-', 255};
+    struct prng r = {8};
+    struct name n[2], zone, longer;
+    uint8_t buf[2][KEY_MAX], label[63];
+    unsigned seen[3] = {0};
+    REQUIRE(name_from("zone.example.", &zone) == ST_OK);
+    for (int i = 0; i < 100000; i++) {
+        for (unsigned k = 0; k < 2; k++) {
+            n[k] = k == 1 && prng_below(&r, 2) == 0 ? n[0] : zone;
+            for (uint64_t labels = prng_below(&r, 4); labels > 0; labels--) {
+                size_t len = prng_below(&r, 40) == 0 ? 63 : 1 + prng_below(&r, 3);
+                for (size_t c = 0; c < len; c++)
+                    label[c] = bytes[prng_below(&r, sizeof bytes)];
+                if (name_prepend(bytes_of(label, len), n[k].w, &longer) == ST_OK)
+                    n[k] = longer;
+            }
+        }
+        int want = name_compare(n[0].w, n[1].w),
+            got = order(key_of_name(n[0].w, 2, buf[0]), key_of_name(n[1].w, 2, buf[1]));
+        CHECK_EQ(got, want);
+        seen[want + 1]++;
+    }
+    CHECK(seen[0] > 1000 && seen[1] > 1000 && seen[2] > 1000);
+}
 
 enum { MODEL_NAMES = 24 };
 

@@ -20,6 +20,7 @@ static const uint16_t plain[] = {RR_A, RR_RRSIG, RR_NSEC, 0}, none[] = {RR_RRSIG
                       cut[] = {RR_NS, RR_RRSIG, RR_NSEC, 0},
                       dname[] = {RR_DNAME, RR_RRSIG, RR_NSEC, 0},
                       nxname[] = {RR_RRSIG, RR_NSEC, RR_NXNAME, 0}, made_up[] = {RR_A, 0},
+                      no_nsec[] = {RR_A, RR_RRSIG, 0}, no_rrsig[] = {RR_A, RR_NSEC, 0},
                       cut3[] = {RR_NS, 0}, data3[] = {RR_A, RR_RRSIG, 0};
 static const struct made_how rightly;
 
@@ -165,6 +166,9 @@ TEST(denial_keeps_to_its_side_of_a_cut)
     CHECK_EQ(find(&b, "e.example.", RR_A, at(1)), DENIAL_NXDOMAIN);
     CHECK_EQ(find(&b, "example.", RR_DS, at(1)), DENIAL_NONE);
     CHECK_EQ(find_in(&b, "example.", "example.", RR_DS, at(1)), DENIAL_NONE);
+    put(&b, "example.", "example.", "d.example.", plain, 100, at(0)); /* which lies: no SOA */
+    CHECK_EQ(find_in(&b, "example.", "example.", RR_DS, at(1)), DENIAL_NONE);
+    put(&b, "example.", "example.", "d.example.", apex, 100, at(0));
     CHECK_EQ(find(&b, "test.", RR_A, at(1)), DENIAL_NONE);
     CHECK_EQ(find_in(&b, "example.", "test.", RR_A, at(1)), DENIAL_NONE);
     /* The child's own records speak for the rest, and for no DS of its apex. */
@@ -262,6 +266,8 @@ TEST(denial_declines_what_is_not_the_zones_own)
     put(&b, "example.", "b.example.", "a.example.", plain, 100, at(0)); /* backwards */
     put(&b, "example.", "b.example.", "b.example.", plain, 100, at(0));
     put(&b, "example.", "a.example.", "b.example.", made_up, 100, at(0));
+    put(&b, "example.", "a.example.", "b.example.", no_nsec, 100, at(0));
+    put(&b, "example.", "a.example.", "b.example.", no_rrsig, 100, at(0));
     put_how(&b, "example.", "a.example.", "b.example.", plain, 100, at(0), &theirs);
     put_how(&b, "example.", "a.example.", "b.example.", plain, 100, at(0), &parents);
     put_how(&b, "example.", "a.example.", "b.example.", plain, 100, at(0), &other_type);
