@@ -211,9 +211,9 @@ static struct item *item_new(struct denial_cache *d, const struct denial_new *n)
     uint64_t dice = hash_mix(
         atomic_fetch_add_explicit(&d->dice, 0x9e3779b97f4a7c15u, memory_order_relaxed) ^ d->key.k0);
     unsigned levels = 1;
-    while (n->kind != CHAIN_SOA && levels < CHAIN_LEVELS && (dice & 3) == 0) {
+    while (n->kind != CHAIN_SOA && levels < CHAIN_LEVELS && (dice & 1) == 0) {
         levels++;
-        dice >>= 2;
+        dice >>= 1;
     }
     size_t owner_n = name_len(n->set.owner),
            data = n->key.n + owner_n + n->set.rdata_size + n->sigs.rdata_size;
