@@ -518,6 +518,26 @@ def part_odd():
     s.stop()
 
 
+def part_no_file():
+    """A pipe or a folder in the place of the signed copy neither stops the server nor is served."""
+    s = Server([('example.org', 'auto')])
+    s.start()
+    before = s.serial()
+    s.stop()
+    for what, make in (('pipe', os.mkfifo), ('folder', os.mkdir)):
+        if os.path.isdir(s.copy()):
+            os.rmdir(s.copy())
+        else:
+            os.unlink(s.copy())
+        make(s.copy())
+        if not ok(s.start(), f'{what}: the server starts', s.text()[-1500:]):
+            s.stop(signal.SIGKILL)
+            continue
+        ok(s.serial() > before and s.rrsigs('www.example.org', 'A') != [], f'{what}: it signs anew', s.text()[-1500:])
+        before = s.serial()
+        s.stop()
+
+
 def part_owner():
     """A state folder that others can write to is refused, with the command that mends it."""
     s = Server([('example.org', 'auto')])
@@ -541,7 +561,7 @@ def part_owner():
 
 def main():
     words = [a for a in sys.argv[1:] if not a.startswith('-')]
-    parts = [part_one_line, part_restart, part_keys, part_times, part_late, part_kill, part_disk, part_disk_online, part_damage, part_clock, part_turned_on, part_odd, part_owner]
+    parts = [part_one_line, part_restart, part_keys, part_times, part_late, part_kill, part_disk, part_disk_online, part_damage, part_clock, part_turned_on, part_odd, part_no_file, part_owner]
     if LONG:
         parts.append(part_again)
     for p in parts:

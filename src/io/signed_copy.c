@@ -139,6 +139,8 @@ enum status signed_copy_read(const char *state_dir, const uint8_t *name, const u
     struct stat there;
     if (!path_of(state_dir, name, path) || stat(path, &there) != 0)
         return ST_ENOTFOUND;
+    if (!S_ISREG(there.st_mode)) /* a pipe would keep the server waiting for ever */
+        return ST_EFORMAT;
     struct summed s = {.sum = digest_new(DIGEST_SHA256)};
     if (s.sum == NULL)
         return ST_ENOMEM;
