@@ -376,6 +376,12 @@ def part_kill():
                 bad.append(f'round {i}: {text}')
     ok(not bad, f'killed {rounds} times', '\n'.join(bad) + s.text()[-2000:])
     s.stop()
+    for name in ('example.org.zone.Ab3xYz', 'a.zone.b.zone', 'c.zone.kept'):
+        s.write('state/signed/' + name, 'x')
+    s.start()
+    ok(sorted(os.listdir(s.path('state/signed'))) == ['a.zone.b.zone', 'c.zone.kept', 'example.org.zone'],
+       'what was being written is removed', os.listdir(s.path('state/signed')))
+    s.stop()
 
 
 def part_disk():

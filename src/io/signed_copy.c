@@ -7,10 +7,12 @@
 #include "zone/load.h"
 #include "zone/print.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* FILE_NAME: 255, but for what file_out_begin() adds while it writes. */
 enum { PATH_MAX_ = 4096, CHUNK = 1 << 18, FILE_NAME = 240, BEGINNING = 150 };
@@ -48,6 +50,29 @@ static bool path_of(const char *state_dir, const uint8_t *name, char ret[PATH_MA
         return false;
     text_fmt(&path, "%s/signed/%s", state_dir, text_cstr(&t));
     return !t.cut && !path.cut;
+}
+
+/* "NAME.zone.XXXXXX", as file_out_begin() calls what it writes; a zone's own ends in ".zone". */
+static bool unfinished(const char *file)
+{
+    static const char middle[] = ".zone.";
+    size_t n = strlen(file), ending = 6, m = sizeof middle - 1;
+    if (n < m + ending || memcmp(file + n - ending - m, middle, m) != 0)
+        return false;
+    return strcspn(file + n - ending, ".%-_") == ending;
+}
+
+void signed_copy_sweep(const char *state_dir)
+{
+    char path[PATH_MAX_];
+    snprintf(path, sizeof path, "%s/signed", state_dir);
+    DIR *d = opendir(path);
+    if (d == NULL)
+        return;
+    for (const struct dirent *e; (e = readdir(d)) != NULL;)
+        if (unfinished(e->d_name))
+            (void)unlinkat(dirfd(d), e->d_name, 0);
+    closedir(d);
 }
 
 static enum status write_parts(const struct zone *z, struct file_out *f, struct digest *sum,

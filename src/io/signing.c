@@ -180,10 +180,12 @@ static enum status open_store(struct signing *g, const struct config *c, struct 
     if (st == ST_OK && g->store == NULL &&
         (st = key_store_open(g->dir, false, &fresh, d)) == ST_OK) {
         st = g->lock_fd >= 0 ? ST_OK : lock_state(g, d);
-        if (st == ST_OK)
+        if (st == ST_OK) {
+            signed_copy_sweep(g->dir);
             g->store = fresh;
-        else
+        } else {
             key_store_close(fresh);
+        }
     }
     pthread_mutex_unlock(&g->lock);
     return st;

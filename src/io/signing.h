@@ -82,6 +82,8 @@ uint64_t signing_revision(const struct signing *g);
 /* Writes it whole into the state folder; its SHA-256 goes to digest. */
 enum status signed_copy_write(const char *state_dir, const struct zone *z, uint8_t digest[32],
                               struct diag *d) MUST_USE;
+/* Removes what was being written when a server was killed. Nobody may be writing. */
+void signed_copy_sweep(const char *state_dir);
 /* Its path; false if there is none. ret has room for 4096 bytes. */
 bool signed_copy_path(const char *state_dir, const uint8_t *name, char *ret);
 /* Reads it back; ST_ENOTFOUND if there is none, ST_EFORMAT if it is not the one with that digest.
