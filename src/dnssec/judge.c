@@ -97,6 +97,10 @@ static void weigh(struct judging *g, enum proof p, const uint8_t *name, uint16_t
     case PROOF_FAILS:
         break;
     }
+    if (g->spoiled_set != NULL && g->spoiled.trust == TRUST_LIMIT) {
+        say(g, TRUST_LIMIT, TRUST_TOO_MUCH, name, type); /* it could not be looked at */
+        return;
+    }
     if (!worse(g, TRUST_BOGUS))
         return;
     if (g->spoiled_set != NULL) {

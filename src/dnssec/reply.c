@@ -61,9 +61,17 @@ static bool counts(const struct rr_view *rr)
     return rr->section != SECTION_ADDITIONAL && rr->rclass == CLASS_IN;
 }
 
-static uint32_t room_for(const struct rr_view *rr)
+/* Exactly, if it is short: hundreds of signatures or names must not take room for the longest. */
+static uint32_t room_for(const struct collector *c, const struct rr_view *rr)
 {
-    return 2u + rr->rdata_len + (rr_type_has_names(rr->type) ? 2u * LIMIT_NAME : 0u);
+    uint8_t tmp[1024];
+    struct writer w = wr_of(tmp, sizeof tmp);
+    if (!rr_type_has_names(rr->type))
+        return 2u + rr->rdata_len;
+    if (rdata_from_wire(rr->type, c->m->wire, rr->rdata_off, rr->rdata_len, &w) == ST_OK &&
+        wr_ok(&w))
+        return 2u + (uint32_t)wr_len(&w);
+    return 2u + rr->rdata_len + 2u * LIMIT_NAME;
 }
 
 /* Every record but the signatures makes or joins a set. */
@@ -96,7 +104,7 @@ static enum status find_sets(struct collector *c, struct arena *a)
                                    .section = rr->section};
         }
         c->of[i] = k;
-        c->set[k].bound[0] += room_for(rr);
+        c->set[k].bound[0] += room_for(c, rr);
     }
     return ST_OK;
 }
@@ -113,7 +121,7 @@ static void find_signatures(struct collector *c)
             continue;
         c->of[i] = find(c, rr, get_be16(c->m->wire.p + rr->rdata_off), &room, &unpacked);
         if (c->of[i] != NO_SET)
-            c->set[c->of[i]].bound[1] += room_for(rr);
+            c->set[c->of[i]].bound[1] += room_for(c, rr);
     }
 }
 

@@ -115,6 +115,7 @@ struct checking {
     struct zone_keys *keys;
     const struct rrset *set;
     struct budget *budget;
+    bool spent;  /* the budget ran out */
     bool hashed; /* content is known */
     uint8_t content[DIGEST_MAX];
 };
@@ -168,8 +169,9 @@ static enum status try_keys(struct checking *c, const struct rrsig *s, enum trus
         struct one_key *key = &k->key[i];
         if (key->tag != s->tag || key->algorithm != s->algorithm || key->broken)
             continue;
-        if (++same > LIMIT_KEYS_OF_A_TAG ||
-            !budget_take(c->budget, BUDGET_SIGNATURES, weight_of(key, c->set))) {
+        if (++same <= LIMIT_KEYS_OF_A_TAG)
+            c->spent = !budget_take(c->budget, BUDGET_SIGNATURES, weight_of(key, c->set));
+        if (same > LIMIT_KEYS_OF_A_TAG || c->spent) {
             *ret = TRUST_TOO_MUCH;
             return ST_OK;
         }
@@ -230,6 +232,16 @@ static void note(struct trust_result *ret, enum trust_reason reason, const struc
     ret->ttl = most_ttl(set, s, r);
 }
 
+/* A set that asks for too much by itself does so for everybody: that is a verdict, to be
+ * remembered. What one question could no longer pay may be good for the next. */
+static struct trust_result too_much(bool spent, uint16_t tag, uint8_t algorithm)
+{
+    return (struct trust_result){.trust = spent ? TRUST_LIMIT : TRUST_BOGUS,
+                                 .reason = TRUST_TOO_MUCH,
+                                 .tag = tag,
+                                 .algorithm = algorithm};
+}
+
 enum status rrset_trust(struct zone_keys *keys, const struct rrset *set, const struct rrset *sigs,
                         const struct trust_rules *rules, struct budget *b, struct trust_result *ret)
 {
@@ -249,7 +261,7 @@ enum status rrset_trust(struct zone_keys *keys, const struct rrset *set, const s
                 TRY(try_signature(&c, &s, rd, &why));
         }
         if (why == TRUST_TOO_MUCH) {
-            *ret = (struct trust_result){.trust = TRUST_LIMIT, .reason = why, .tag = s.tag};
+            *ret = too_much(c.spent, s.tag, s.algorithm);
             return ST_OK;
         }
         if (why < ret->reason || ret->reason == TRUST_NO_SIGNATURE)
@@ -379,9 +391,15 @@ static enum status try_entry(struct entering *e, struct bytes rd)
     /* Signed by other keys of the set only: by this one, which alone counts, it is not. */
     if (one.reason == TRUST_NO_KEY)
         one.reason = TRUST_NO_SIGNATURE;
-    if (one.reason < ret->reason || one.trust == TRUST_LIMIT)
+    if (one.reason < ret->reason || one.reason == TRUST_TOO_MUCH)
         *ret = one;
     return ST_OK;
+}
+
+/* No other DS or key is looked at. */
+static bool ended(const struct trust_result *r)
+{
+    return r->trust != TRUST_BOGUS || r->reason == TRUST_TOO_MUCH;
 }
 
 static enum status try_ds(struct entering *e, const struct ds *d)
@@ -393,17 +411,27 @@ static enum status try_ds(struct entering *e, const struct ds *d)
         if (!e->useful[i] || e->tag[i] != d->tag || rd.p[3] != d->algorithm)
             continue;
         if (++same > LIMIT_KEYS_OF_A_TAG) {
-            *ret = (struct trust_result){TRUST_LIMIT, TRUST_TOO_MUCH, d->tag, d->algorithm};
+            *ret = too_much(false, d->tag, d->algorithm);
             return ST_OK;
         }
         if (ds_matches(d, e->dnskey->owner, rd))
             TRY(try_entry(e, rd));
         else if (TRUST_DS_MISMATCH < ret->reason || ret->reason == TRUST_NO_DS_KEY)
             *ret = (struct trust_result){TRUST_BOGUS, TRUST_DS_MISMATCH, d->tag, d->algorithm};
-        if (ret->trust != TRUST_BOGUS)
+        if (ended(ret))
             return ST_OK;
     }
     return ST_OK;
+}
+
+/* More zone keys than are kept: which ones would decide. */
+static bool too_many_keys(const struct rrset *dnskey)
+{
+    unsigned n = 0;
+    struct rdata_iter it = rdata_iter(dnskey);
+    for (struct bytes rd; n <= LIMIT_ZONE_KEYS && rdata_iter_next(&it, &rd);)
+        n += rd.n <= DNSKEY_RDATA_MAX && rd.n > 4 && (get_be16(rd.p) & DNSKEY_ZONE) != 0;
+    return n > LIMIT_ZONE_KEYS;
 }
 
 /* The zone keys of the set, at most LIMIT_ZONE_KEYS of them. */
@@ -443,14 +471,14 @@ static enum status enter(struct entering *e, const struct rrset *ds, bool strong
     struct trust_result *ret = e->ret;
     struct rdata_iter it = rdata_iter(ds);
     find_tags(e);
-    for (struct bytes rd; ret->trust == TRUST_BOGUS && rdata_iter_next(&it, &rd);) {
+    for (struct bytes rd; !ended(ret) && rdata_iter_next(&it, &rd);) {
         struct ds d;
         if (!ds_read(rd, &d) || !ds_counts(&d, strong, e->rules))
             continue;
         if (ret->reason == TRUST_NO_DS_KEY)
             ret->tag = d.tag;
         if (++tried > LIMIT_DS_TRIED) {
-            *ret = (struct trust_result){TRUST_LIMIT, TRUST_TOO_MUCH, d.tag, d.algorithm};
+            *ret = too_much(false, d.tag, d.algorithm);
             break;
         }
         TRY(try_ds(e, &d));
@@ -471,6 +499,10 @@ enum status zone_keys_trust(const struct rrset *dnskey, const struct rrset *sigs
         return ST_OK;
     *ret = (struct trust_result){.trust = TRUST_BOGUS,
                                  .reason = dnskey->count > 0 ? TRUST_NO_DS_KEY : TRUST_NO_DNSKEY};
+    if (too_many_keys(dnskey)) {
+        *ret = too_much(false, 0, 0);
+        return ST_OK;
+    }
     enum status st = enter(&e, ds, strong);
     if (st == ST_OK && ret->trust == TRUST_SECURE) {
         *ret_keys = keep_keys(dnskey);

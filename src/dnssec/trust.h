@@ -1,6 +1,6 @@
 /* What the keys of a zone vouch for: from a DS to the zone's keys, from keys to RRsets (RFC 4035
  * section 5, RFC 6840). Pure: no lookups, no clock; every signature checked is taken from the
- * budget of the query (KeyTrap, CVE-2023-50387). */
+ * budget of the query (KeyTrap, CVE-2023-50387), dear ones several times. */
 #ifndef BANYAN_DNSSEC_TRUST_H
 #define BANYAN_DNSSEC_TRUST_H
 
@@ -11,7 +11,8 @@ enum trust {
     TRUST_SECURE,
     TRUST_INSECURE, /* nobody here can check it, as the parent says itself (RFC 4035 section 5.2) */
     TRUST_BOGUS,
-    TRUST_LIMIT /* too much work: no verdict */
+    TRUST_LIMIT /* the budget of the question ran out: no verdict. A set that wants too much by
+                 * itself is bogus, for TRUST_TOO_MUCH. */
 };
 
 /* Why: the worst that can be said for sure. */
