@@ -195,9 +195,19 @@ static void close_env(struct key_store *ks)
     ks->env = NULL;
 }
 
+/* A name in a folder outlives a power failure only when the folder was synced, too. */
+static int sync_folder(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = fd < 0 || fsync(fd) != 0 ? errno : 0;
+    if (fd >= 0)
+        close(fd);
+    return rc == EINVAL ? 0 : rc; /* not every file system can */
+}
+
 /* Makes the file beside its place and links it there when it is whole: a command killed while the
  * first key is made leaves no half of a store, and of two at once one is too late. */
-static enum status make_data(struct key_store *ks, struct diag *d)
+static enum status make_data(struct key_store *ks, const char *state_dir, struct diag *d)
 {
     char dir[STATE_DIR_MAX + 32], from[STATE_DIR_MAX + 64], to[STATE_DIR_MAX + 32];
     snprintf(dir, sizeof dir, "%s/new-XXXXXX", ks->path);
@@ -209,6 +219,8 @@ static enum status make_data(struct key_store *ks, struct diag *d)
     snprintf(from, sizeof from, "%s/data.mdb", dir);
     if (rc == 0 && link(from, to) != 0 && errno != EEXIST)
         rc = errno;
+    if (rc == 0 && (rc = sync_folder(ks->path)) == 0)
+        rc = sync_folder(state_dir);
     unlink(from);
     snprintf(from, sizeof from, "%s/lock.mdb", dir);
     unlink(from);
@@ -243,7 +255,7 @@ static enum status prepare(struct key_store *ks, const char *state_dir, struct d
     if (data)
         return check_data(ks->path, d);
     if (!ks->read_only)
-        return make_data(ks, d);
+        return make_data(ks, state_dir, d);
     diag_set(d, SEV_ERROR, "no-key-store", NULL, "there is no key store in %s", state_dir);
     return ST_ENOTFOUND;
 }
