@@ -5,7 +5,8 @@
 
 #include <stdio.h>
 
-static const char *const verbs[RECIPE_VERBS] = {"add", "drop", "change", "sign", "ds", "policy"};
+static const char *const verbs[RECIPE_VERBS] = {"add",   "drop", "change", "sign",
+                                                "clone", "ds",   "policy"};
 static const char *const verdicts[VERDICTS] = {"", "secure", "insecure", "bogus", "indeterminate"};
 
 static void keep(char *dst, size_t cap, struct bytes src)
@@ -41,7 +42,7 @@ static unsigned choose(struct bytes word, const char *const *words, unsigned cou
 /* Where a verb makes sense. */
 static bool fits(const struct recipe_edit *e)
 {
-    if (e->verb == RECIPE_SIGN || e->where == RECIPE_SERVER)
+    if (e->verb == RECIPE_SIGN || e->verb == RECIPE_CLONE || e->where == RECIPE_SERVER)
         return e->after && e->verb != RECIPE_DS && e->verb != RECIPE_POLICY;
     if (e->verb == RECIPE_DS)
         return !e->after && e->where == RECIPE_PARENT;

@@ -30,9 +30,11 @@
  *   change NAME TYPE FIELD [VALUE]   in every such record; fields are in sim/sign_fields.def
  *   sign NAME TYPE           makes the signatures of a set anew, over the set and the fields of the
  *                            RRSIG as they stand now (only `signed`)
- *   ds NAME [DIGEST]         (at parent) the DS set of a child from the DNSKEYs it serves
- *   policy KEY VALUE         (at) dnssec, algorithm, keys as in topology.yaml; iterations N of
- *                            NSEC3; zonemd yes|no
+ *   clone NAME TYPE COUNT [expired | rsa BITS EXPONENT-BYTES]   adds COUNT records like each
+ * DNSKEY, DS or RRSIG there, of the same tag, none of which is good (sim/sign_clone.h) ds NAME
+ * [DIGEST]         (at parent) the DS set of a child from the DNSKEYs it serves policy KEY VALUE
+ * (at) dnssec, algorithm, keys as in topology.yaml; iterations N of NSEC3; salt N (bytes of it);
+ * zonemd yes|no
  *
  * NAME is absolute, or "all", or matching(NAME) and covering(NAME): the owner of the NSEC or NSEC3
  * that matches or covers a name. TYPE may be narrowed: RRSIG/A (those that cover A),
@@ -46,7 +48,7 @@
 
 #include "base/diag.h"
 
-enum { RECIPE_EDITS = 16, RECIPE_LINE = 400, RECIPE_WORD = 32, RECIPE_NO_EDE = 0xffff };
+enum { RECIPE_EDITS = 24, RECIPE_LINE = 400, RECIPE_WORD = 32, RECIPE_NO_EDE = 0xffff };
 
 enum recipe_where { RECIPE_ZONE, RECIPE_PARENT, RECIPE_SERVER };
 enum recipe_verb {
@@ -54,6 +56,7 @@ enum recipe_verb {
     RECIPE_DROP,
     RECIPE_CHANGE,
     RECIPE_SIGN,
+    RECIPE_CLONE,
     RECIPE_DS,
     RECIPE_POLICY,
     RECIPE_VERBS

@@ -348,6 +348,23 @@ static enum status sign(struct work *w)
     return n > 0 ? ST_OK : fail(w, "there is no signature to make anew (is the zone signed?)");
 }
 
+/* Those that are there now: clones are not cloned. */
+static enum status clone(struct work *w)
+{
+    unsigned n = 0;
+    for (size_t i = 0, end = w->list.n; i < end; i++) {
+        const struct record *rec = &w->list.v[i];
+        if (!here(w, rec) || !picked(&w->e->pick, rec))
+            continue;
+        enum status st = records_clone(&w->list, rec, &w->e->clone, w->cx->now_s);
+        if (st == ST_EUNSUPPORTED)
+            return fail(w, "of such a record no clones can be made");
+        TRY(st);
+        n++;
+    }
+    return n > 0 ? ST_OK : fail(w, "there is no such record to clone (is the zone signed?)");
+}
+
 static enum status put_ds(struct work *w, struct bytes dnskey, uint8_t digest)
 {
     uint8_t buf[4 + DS_DIGEST_MAX];
@@ -401,6 +418,8 @@ static enum status carry_out(struct work *w)
         return change(w);
     case RECIPE_SIGN:
         return sign(w);
+    case RECIPE_CLONE:
+        return clone(w);
     case RECIPE_DS:
         return ds_anew(w);
     default:

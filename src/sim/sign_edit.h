@@ -3,6 +3,7 @@
 #define BANYAN_SIM_SIGN_EDIT_H
 
 #include "sim/recipe.h"
+#include "sim/sign_clone.h"
 #include "sim/signing.h"
 
 /* Which records of a name: "A", "RRSIG/A", "DNSKEY/ksk", "DS/13", "DENIAL", "*". */
@@ -25,6 +26,7 @@ struct sign_edit {
     unsigned field;     /* of sign_fields.def */
     struct bytes value; /* borrowed from the text; also RDATA in text form, key and value */
     uint32_t ttl;       /* of add */
+    struct clone_how clone;
 };
 
 /* What an edit needs to know of the world. */

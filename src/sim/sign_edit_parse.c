@@ -18,6 +18,7 @@ static const char *const forms[RECIPE_VERBS] = {
     [RECIPE_DROP] = "drop NAME TYPE",
     [RECIPE_CHANGE] = "change NAME TYPE FIELD [VALUE]",
     [RECIPE_SIGN] = "sign NAME TYPE",
+    [RECIPE_CLONE] = "clone NAME TYPE COUNT [expired | rsa BITS EXPONENT-BYTES]",
     [RECIPE_DS] = "ds NAME [DIGEST]",
     [RECIPE_POLICY] = "policy KEY VALUE",
 };
@@ -186,6 +187,8 @@ static enum status read_edit(enum recipe_verb verb, struct bytes text, struct si
         e->value = line_rest(text);
         return read_value(sign_field[e->field].kind, e->value, d);
     }
+    if (verb == RECIPE_CLONE)
+        return clone_how_parse(line_rest(text), &e->clone) ? ST_OK : malformed(d, verb);
     return word_next(&text, &w) ? malformed(d, verb) : ST_OK;
 }
 
@@ -222,6 +225,10 @@ static bool set_policy(struct sim_signing *s, struct bytes key, struct bytes val
         s->zonemd = word_is(value, "yes");
         return s->zonemd || word_is(value, "no");
     }
+    if (word_is(key, "salt")) {
+        s->salt_n = word_uint(value, UINT8_MAX, &v) ? (uint8_t)v : 0;
+        return s->salt_n > 0;
+    }
     if (!word_uint(value, UINT16_MAX, &v))
         return false;
     s->iterations = (uint16_t)v;
@@ -230,7 +237,8 @@ static bool set_policy(struct sim_signing *s, struct bytes key, struct bytes val
 
 enum status sign_policy_set(struct sim_signing *s, struct bytes text, struct diag *d)
 {
-    static const char *const keys[] = {"dnssec", "algorithm", "keys", "iterations", "zonemd"};
+    static const char *const keys[] = {"dnssec",     "algorithm", "keys",
+                                       "iterations", "salt",      "zonemd"};
     struct bytes key, value, more;
     char word[40];
     if (!word_next(&text, &key) || !word_next(&text, &value) || word_next(&text, &more))

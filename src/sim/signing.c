@@ -25,18 +25,22 @@ static enum status rsa_key(const struct sim_signing_source *src, bool zsk, struc
 
 /* The secret of a key: SHA-256 over the zone's name in lower case and the role; as often again as
  * the algorithm needs bytes. */
-static enum status derived_key(uint8_t algorithm, const uint8_t *zone, bool zsk,
+static enum status derived_key(uint8_t algorithm, const uint8_t *zone, uint32_t role,
                                struct sec_key **ret)
 {
     static const uint8_t sizes[] = {[SEC_ECDSAP256SHA256] = 32,
                                     [SEC_ECDSAP384SHA384] = 48,
                                     [SEC_ED25519] = 32,
                                     [SEC_ED448] = 57};
-    uint8_t seed[LIMIT_NAME + 2], secret[2 * DIGEST_MAX];
+    uint8_t seed[LIMIT_NAME + 6], secret[2 * DIGEST_MAX];
     if (algorithm >= ARRAY_LEN(sizes) || sizes[algorithm] == 0)
         return ST_EUNSUPPORTED;
     size_t n = name_lower(seed, zone);
-    seed[n++] = zsk ? 'z' : 'k';
+    seed[n++] = (uint8_t)role;
+    if (role > UINT8_MAX) {
+        put_be32(seed + n, role);
+        n += 4;
+    }
     for (size_t have = 0; have < sizes[algorithm]; have += digest_size(DIGEST_SHA256)) {
         seed[n] = (uint8_t)have;
         TRY(digest_once(DIGEST_SHA256, bytes_of(seed, n + 1), secret + have));
@@ -60,7 +64,7 @@ static enum status add_key(struct sim_signing *s, const struct sim_signing_sourc
     if (algorithm == SEC_RSASHA256)
         TRY(rsa_key(src, zsk, &k->key, d));
     else
-        TRY(derived_key(algorithm, zone, zsk, &k->key));
+        TRY(derived_key(algorithm, zone, zsk ? 'z' : 'k', &k->key));
     struct writer w = wr_of(s->dnskey[s->keys], sizeof s->dnskey[s->keys]);
     s->keys++;
     TRY(dnskey_write(k->key, (uint16_t)(DNSKEY_ZONE | (zsk ? 0 : DNSKEY_SEP)), &w));
@@ -77,6 +81,16 @@ enum status sim_signing_open(struct sim_signing *s, const struct sim_signing_sou
         return ST_OK;
     TRY(add_key(s, src, zone, false, d));
     return s->how.split ? add_key(s, src, zone, true, d) : ST_OK;
+}
+
+enum status sim_signing_spare(uint8_t algorithm, const uint8_t *zone, unsigned number,
+                              struct writer *out)
+{
+    struct sec_key *k;
+    TRY(derived_key(algorithm, zone, (uint32_t)number + 256, &k));
+    enum status st = sec_key_public_write(k, out);
+    sec_key_free(k);
+    return st;
 }
 
 void sim_signing_free(struct sim_signing *s)
@@ -96,6 +110,9 @@ enum status sim_signing_apply(const struct sim_signing *s, const struct zone *z,
                              .serial = zone_serial(z),
                              .iterations = s->iterations};
     struct sign_stats stats;
+    uint8_t salt[UINT8_MAX];
+    memset(salt, 0xa5, sizeof salt);
+    plan.salt = bytes_of(salt, s->salt_n);
     plan.policy.denial = s->how.dnssec == TOPO_NSEC ? DENIAL_NSEC : DENIAL_NSEC3;
     plan.policy.opt_out = s->how.dnssec == TOPO_OPT_OUT;
     plan.policy.zonemd = s->zonemd;

@@ -26,6 +26,7 @@ struct sim_signing_source {
 struct sim_signing {
     struct topo_signing how;
     uint16_t iterations; /* of NSEC3 */
+    uint8_t salt_n;      /* bytes of its salt */
     bool zonemd;
     struct sign_key key[SIGNING_KEYS]; /* the first one signs the keys */
     unsigned keys;                     /* 0: the zone is not signed */
@@ -36,6 +37,10 @@ struct sim_signing {
  * *d filled. sim_signing_free() also after a failure. */
 enum status sim_signing_open(struct sim_signing *s, const struct sim_signing_source *src,
                              const uint8_t *zone, struct diag *d) MUST_USE;
+/* A key that follows from the zone's name and a number, as others do, but that signs nothing:
+ * appends its public half as it stands in a DNSKEY. ST_EUNSUPPORTED for RSA. */
+enum status sim_signing_spare(uint8_t algorithm, const uint8_t *zone, unsigned number,
+                              struct writer *out) MUST_USE;
 void sim_signing_free(struct sim_signing *s);
 /* Signs a zone: signatures begin an hour before now_s and are good for SIGNING_VALIDITY_S. */
 enum status sim_signing_apply(const struct sim_signing *s, const struct zone *z, uint64_t now_s,
