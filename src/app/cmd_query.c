@@ -34,6 +34,10 @@ static const struct opt table[] = {
     {"--json", 'j', NULL, "replies as JSON (RFC 8427 in spirit)", NULL, NULL, NULL, 0, 0},
     {"--hex", 0, NULL, "the reply's bytes as hexadecimal digits", NULL, NULL, NULL, 0, 0},
     {"--raw", 0, NULL, "the reply's bytes as they are", NULL, NULL, NULL, 0, 0},
+    {"--anchor", 0, "FILE", "validate with these trust anchors (+anchor=FILE)", NULL, NULL, NULL, 0,
+     0},
+    {"--lab", 0, NULL, "validate from the root of the running lab", NULL, NULL, NULL, 0, 0},
+    {"--hints", 0, "FILE", "validate from these root servers", NULL, NULL, NULL, 0, 0},
     {"--color", 0, "WHEN", "always, never, or auto: on a terminal", NULL, NULL, NULL, 0, 0},
 };
 
@@ -218,6 +222,16 @@ static bool take_colour(struct session *s, const char *word)
     return true;
 }
 
+/* A file that only validation needs, so that it is wanted. */
+static bool take_path(struct query *q, char *to, const char *path)
+{
+    if (strlen(path) >= QUERY_PATH_MAX)
+        return complain("this path is too long:", path, NULL);
+    snprintf(to, QUERY_PATH_MAX, "%s", path);
+    q->validate = true;
+    return true;
+}
+
 static bool take_option(struct session *s, const struct opt *o, const char *value, int depth)
 {
     struct query *q = current(s);
@@ -246,6 +260,12 @@ static bool take_option(struct session *s, const struct opt *o, const char *valu
     default:
         if (strcmp(o->name, "--color") == 0)
             return take_colour(s, value);
+        if (strcmp(o->name, "--anchor") == 0)
+            return take_path(q, q->anchor, value);
+        if (strcmp(o->name, "--hints") == 0)
+            return take_path(q, q->hints, value);
+        if (strcmp(o->name, "--lab") == 0)
+            q->validate = q->lab = true;
         q->hex = q->hex || strcmp(o->name, "--hex") == 0;
         q->raw = q->raw || strcmp(o->name, "--raw") == 0;
         return true;
@@ -384,7 +404,7 @@ static size_t look_up(const struct query *q, const char *host, uint16_t port,
     return n;
 }
 
-static size_t servers_of(const struct query *q, struct netaddr ret[SERVERS_MAX])
+size_t query_servers(const struct query *q, struct netaddr ret[SERVERS_MAX])
 {
     uint16_t port = (uint16_t)(q->port != 0 ? q->port : 53);
     char host[SERVER_TEXT_MAX];
@@ -418,12 +438,12 @@ static size_t servers_of(const struct query *q, struct netaddr ret[SERVERS_MAX])
 
 /* --- One question --- */
 
-static size_t build(struct session *s, const struct query *q, uint8_t *buf, size_t cap)
+size_t query_build(struct random_pool *random, const struct query *q, uint8_t *buf, size_t cap)
 {
     uint8_t options[QUERY_OPTIONS_MAX + 64], cookie[8];
     struct writer w = wr_of(options, sizeof options);
     uint16_t id, flags = (uint16_t)(q->opcode << 11);
-    random_fill(&s->random, &id, sizeof id);
+    random_fill(random, &id, sizeof id);
     flags |= (uint16_t)((q->rd ? MSG_RD : 0) | (q->cd ? MSG_CD : 0) | (q->ad ? MSG_AD : 0) |
                         (q->aa ? MSG_AA : 0) | (q->z ? MSG_Z : 0) | (q->tc ? MSG_TC : 0) |
                         (q->ra ? MSG_RA : 0));
@@ -436,7 +456,7 @@ static size_t build(struct session *s, const struct query *q, uint8_t *buf, size
     if (q->keepalive)
         edns_put(&w, EDNS_KEEPALIVE, bytes_of(NULL, 0));
     if (q->cookie) {
-        random_fill(&s->random, cookie, sizeof cookie);
+        random_fill(random, cookie, sizeof cookie);
         edns_put(&w, EDNS_COOKIE, bytes_of(cookie, sizeof cookie));
     }
     wr_bytes(&w, q->option, q->option_n);
@@ -494,7 +514,7 @@ static int ask(struct session *s, const struct query *q)
     static uint8_t query[LIMIT_MESSAGE], buf[LIMIT_MESSAGE];
     struct netaddr server[SERVERS_MAX];
     struct client_reply reply = {0};
-    size_t servers = servers_of(q, server), n = build(s, q, query, sizeof query);
+    size_t servers = query_servers(q, server), n = query_build(&s->random, q, query, sizeof query);
     if (servers == 0)
         return RC_INTERNAL;
     if (n == 0)
@@ -512,7 +532,7 @@ static int ask(struct session *s, const struct query *q)
         if (st == ST_OK || i + 1 == servers)
             break;
     }
-    struct query_shown shown = {q, &server[i], &reply, bytes_of(query, n), s->colour};
+    struct query_shown shown = {q, &server[i], &reply, bytes_of(query, n), s->colour, NULL};
     return report(&shown, st);
 }
 
@@ -526,8 +546,20 @@ static void print_help(void)
         "Asks a DNS server and shows what it says. Words may come in any order; those before the\n"
         "first name go for all questions, those behind a name for that one. Without @SERVER the\n"
         "servers of /etc/resolv.conf are asked.\n\n"
-        "Exit status: 0 there was a reply (whatever it says), 2 wrong usage, 9 no reply,\n"
-        "10 an error here.",
+        "With +validate every signature is checked here, and the chain of trust is shown: from "
+        "the\n"
+        "trust anchor through the keys of each zone down to the data, or the proof that there is\n"
+        "none; if it breaks, at which link, why, and who has to act. Without @SERVER this process\n"
+        "asks the zones' own servers, from the root down. With @SERVER everything is asked of "
+        "that\n"
+        "server, with checking disabled (CD): a server that takes signatures out is told from a\n"
+        "zone that is broken. --anchor, --hints and --lab imply +validate. RRSIG, NSEC and NSEC3\n"
+        "records are shown with +dnssec only; +short shows data that may be believed, or "
+        "nothing.\n\n"
+        "Exit status: 0 there was a reply (whatever it says); with +validate: it is secure or\n"
+        "insecure; 1 it is bogus, or takes too much work to check; 2 wrong usage; 9 no reply, "
+        "with\n"
+        "+validate also to a question that the chain needs; 10 an error here.",
         NULL,
         table,
         ARRAY_LEN(table)};
@@ -539,6 +571,10 @@ static void print_help(void)
           "  banyan query @lab www.example.org             the resolver of the running lab\n"
           "  banyan query @::1:5353 -x 192.0.2.7 +short    a reverse name, only the data\n"
           "  banyan query example.org SOA +norec +nsid +dnssec\n"
+          "  banyan query example.org MX +validate         check it from the root, show the chain\n"
+          "  banyan query @9.9.9.9 example.org +validate   does that resolver pass signatures on?\n"
+          "  banyan query --lab nowhere.example.org        the proof that a name of the lab is not "
+          "there\n"
           "  banyan query --json example.org AAAA example.net TXT\n",
           stdout);
     text_free(&t);
@@ -565,7 +601,7 @@ int cmd_query(int argc, char **argv)
     for (size_t i = 0; fine && i < s.n; i++) {
         if (i > 0 && !s.q[i].brief && !s.q[i].json && !s.q[i].raw && !s.q[i].hex)
             putchar('\n');
-        int one = ask(&s, &s.q[i]);
+        int one = s.q[i].validate ? query_validate(&s.q[i], &s.random, s.colour) : ask(&s, &s.q[i]);
         rc = MAX(rc, one);
     }
     free(s.q);

@@ -5,8 +5,9 @@
 #include "base/netaddr.h"
 #include "dns/msg.h"
 #include "io/client.h"
+#include "io/clock.h"
 
-enum { SERVERS_MAX = 8, QUERY_OPTIONS_MAX = 4096, SERVER_TEXT_MAX = 256 };
+enum { SERVERS_MAX = 8, QUERY_OPTIONS_MAX = 4096, SERVER_TEXT_MAX = 256, QUERY_PATH_MAX = 512 };
 
 struct query {
     struct name name;
@@ -27,6 +28,8 @@ struct query {
     uint16_t option_n;
     uint16_t opcode;
     uint32_t timeout_ms, tries;
+    bool validate, lab; /* check every signature here; from the running lab's root */
+    char anchor[QUERY_PATH_MAX], hints[QUERY_PATH_MAX]; /* files; "": the usual ones */
 };
 
 void query_defaults(struct query *q);
@@ -35,13 +38,24 @@ bool query_plus(struct query *q, const char *word);
 /* Help on all of them, for --help. */
 void query_plus_help(struct text *out);
 
-/* Shows a reply. `sent` and `server` are what was asked and whom. */
+/* The addresses to ask, 0 with a complaint on standard error; and the message to send, 0 if it does
+ * not fit. */
+size_t query_servers(const struct query *q, struct netaddr ret[SERVERS_MAX]);
+size_t query_build(struct random_pool *random, const struct query *q, uint8_t *buf, size_t cap);
+/* Asks with +validate and shows the answer with its chain of trust; returns the exit status.
+ * (cmd_query_validate.c) */
+int query_validate(const struct query *q, struct random_pool *random, bool colour);
+
+struct validation;
+
+/* Shows a reply. `sent` and `server` are what was asked and whom (NULL: resolved here). */
 struct query_shown {
     const struct query *q;
     const struct netaddr *server;
     const struct client_reply *reply;
     struct bytes sent;
     bool colour;
+    const struct validation *validation; /* NULL: not validated here */
 };
 /* ST_OK, or why the message could not be read. */
 enum status query_show(const struct query_shown *s, struct arena *a, struct text *out) MUST_USE;

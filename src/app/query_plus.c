@@ -199,6 +199,18 @@ static bool value_retry(const struct value *v)
     return true;
 }
 
+static bool value_anchor(const struct value *v)
+{
+    v->q->anchor[0] = 0;
+    if (v->no)
+        return true;
+    if (v->text == NULL || *v->text == 0 || strlen(v->text) >= sizeof v->q->anchor)
+        return wrong(v, "a file is wanted, as in +anchor=root.key");
+    snprintf(v->q->anchor, sizeof v->q->anchor, "%s", v->text);
+    v->q->validate = true;
+    return true;
+}
+
 static bool value_trace(const struct value *v)
 {
     if (v->no)

@@ -1,6 +1,7 @@
 /* How `banyan query` shows a reply: a verdict first, then the records in columns, then who said so.
  */
 #include "app/query.h"
+#include "app/validate.h"
 #include "base/codec.h"
 #include "dns/print.h"
 #include "dns/rdata.h"
@@ -65,9 +66,24 @@ static bool referral(const struct msg *m, struct name *ret)
     return false;
 }
 
+/* Signatures and proofs are for the chain to tell of, unless they are wanted. */
+static bool hidden(const struct query_shown *s, uint16_t type)
+{
+    return s->validation != NULL && !s->q->dnssec && type != s->q->type && s->q->type != RR_ANY &&
+           (type == RR_RRSIG || type == RR_NSEC || type == RR_NSEC3);
+}
+
+static unsigned shown_in(const struct query_shown *s, const struct msg *m, unsigned section)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < m->rr_count; i++)
+        n += m->rr[i].section == section && !hidden(s, m->rr[i].type);
+    return n;
+}
+
 static void noerror_words(const struct query_shown *s, const struct msg *m, struct text *out)
 {
-    unsigned n = count_in(m, SECTION_ANSWER, 0);
+    unsigned n = shown_in(s, m, SECTION_ANSWER);
     char buf[24];
     struct name zone;
     if (msg_opcode(m->h.flags) != OPCODE_QUERY) {
@@ -98,7 +114,8 @@ static void verdict(const struct query_shown *s, const struct msg *m, struct tex
         text_str(out, "(no question)");
     }
     text_str(out, ": ");
-    paint(s, none || rcode == RCODE_NXDOMAIN ? AMBER : fine ? GREEN : RED, out);
+    bool bad = s->validation != NULL && s->validation->trust > TRUST_INSECURE;
+    paint(s, bad ? RED : none || rcode == RCODE_NXDOMAIN ? AMBER : fine ? GREEN : RED, out);
     text_str(out, rcode_str(rcode, buf));
     paint(s, RESET, out);
     text_str(out, ", ");
@@ -108,7 +125,9 @@ static void verdict(const struct query_shown *s, const struct msg *m, struct tex
         text_str(out, words_of(rcode));
     if (m->h.flags & MSG_AA)
         text_str(out, ", authoritative");
-    if (m->h.flags & MSG_AD)
+    if (s->validation != NULL)
+        text_fmt(out, ", %s", validation_word(s->validation));
+    else if (m->h.flags & MSG_AD)
         text_str(out, ", validated");
     if (m->h.flags & MSG_TC)
         text_str(out, ", cut short (TC)");
@@ -205,14 +224,15 @@ struct columns {
     size_t owner, ttl, type;
 };
 
-static struct columns measure(const struct query *q, const struct msg *m)
+static struct columns measure(const struct query_shown *s, const struct msg *m)
 {
+    const struct query *q = s->q;
     struct columns c = {0};
     char buf[NAME_TEXT_MAX];
     struct name n;
     for (unsigned i = 0; i < m->rr_count; i++) {
         struct text t = text_of(buf, sizeof buf);
-        if (msg_owner(m, &m->rr[i], &n) != ST_OK)
+        if (hidden(s, m->rr[i].type) || msg_owner(m, &m->rr[i], &n) != ST_OK)
             continue;
         name_text(n.w, &t);
         c.owner = MAX(c.owner, MIN(t.n, (size_t)OWNER_MAX));
@@ -261,7 +281,7 @@ static void sections(const struct query_shown *s, const struct msg *m, struct te
 {
     static const char *const title[] = {"question", "answer", "authority", "additional"};
     const bool shown[] = {s->q->question, s->q->answer, s->q->authority, s->q->additional};
-    struct columns c = measure(s->q, m);
+    struct columns c = measure(s, m);
     char buf[24];
     if (shown[0] && m->has_question) {
         text_str(out, "\n;; question\n;");
@@ -271,13 +291,13 @@ static void sections(const struct query_shown *s, const struct msg *m, struct te
         text_fmt(out, " %s\n", rr_type_str(m->q.type, buf));
     }
     for (unsigned sec = SECTION_ANSWER; sec <= SECTION_ADDITIONAL; sec++) {
-        if (!shown[sec] || count_in(m, sec, 0) == 0)
+        if (!shown[sec] || shown_in(s, m, sec) == 0)
             continue;
         if (s->q->comments)
             text_fmt(out, "\n%s;; %s%s\n", s->colour ? DIM : "", title[sec],
                      s->colour ? RESET : "");
         for (unsigned i = 0; i < m->rr_count; i++)
-            if (m->rr[i].section == sec)
+            if (m->rr[i].section == sec && !hidden(s, m->rr[i].type))
                 record(s, m, &m->rr[i], &c, out);
     }
 }
@@ -292,6 +312,13 @@ static void stats(const struct query_shown *s, const struct msg *m, struct text 
     const struct client_reply *r = s->reply;
     text_str(out, s->q->comments || m->rr_count > 0 ? "\n" : "");
     paint(s, DIM, out);
+    if (s->server == NULL) {
+        text_fmt(out, ";; resolved here, from the root down, in %llu ms (%u questions)",
+                 (unsigned long long)r->elapsed_us / 1000, s->validation->questions);
+        paint(s, RESET, out);
+        text_char(out, '\n');
+        return;
+    }
     text_str(out, ";; from ");
     netaddr_text_port(s->server, out);
     text_fmt(out, " over %s%s in %llu.%llu ms, %zu bytes (asked with %zu)", protocol(r),
@@ -310,10 +337,11 @@ static void show_brief(const struct query_shown *s, const struct msg *m, struct 
 {
     for (unsigned i = 0; i < m->rr_count; i++) {
         struct bytes rd;
-        if (m->rr[i].section != SECTION_ANSWER || !rdata_of(m, &m->rr[i], &rd))
+        if (m->rr[i].section != SECTION_ANSWER || hidden(s, m->rr[i].type) ||
+            !rdata_of(m, &m->rr[i], &rd))
             continue;
         data_text(s->q, m->rr[i].type, rd, out);
-        if (s->q->identify) {
+        if (s->q->identify && s->server != NULL) {
             text_str(out, " from server ");
             netaddr_text(s->server, out);
             text_fmt(out, " in %llu ms.", (unsigned long long)s->reply->elapsed_us / 1000);
@@ -334,6 +362,8 @@ static void json_head(const struct query_shown *s, struct json *j)
     json_kv_str(j, "type", rr_type_str(s->q->type, buf));
     json_kv_str(j, "name", name_str(s->q->name.w, buf));
     json_object_end(j);
+    if (s->server == NULL)
+        return;
     netaddr_text(s->server, &t);
     json_kv_str(j, "server", buf);
     json_kv_uint(j, "port", s->server->port);
@@ -344,7 +374,8 @@ static void show_json(const struct query_shown *s, const struct msg *m, struct t
     struct json j = json_of(out, true);
     const struct client_reply *r = s->reply;
     json_head(s, &j);
-    json_kv_str(&j, "protocol", protocol(r));
+    if (s->server != NULL)
+        json_kv_str(&j, "protocol", protocol(r));
     json_key(&j, "time_ms");
     json_double(&j, (double)r->elapsed_us / 1000, 3);
     json_kv_uint(&j, "size", r->wire.n);
@@ -352,6 +383,10 @@ static void show_json(const struct query_shown *s, const struct msg *m, struct t
     json_kv_uint(&j, "ignored", r->ignored);
     json_key(&j, "message");
     msg_json(m, &j);
+    if (s->validation != NULL) {
+        json_key(&j, "validation");
+        validation_json(s->validation, &j);
+    }
     json_object_end(&j);
     text_char(out, '\n');
 }
