@@ -244,6 +244,12 @@ static bool play_file(const struct sim_args *a, const char *path)
         return false;
     }
     st = scenario_parse(&sc, bytes_of(text, n), path, &d);
+    struct diag no_lab = {0};
+    char lab[LAB_PATH];
+    if (lab_data_dir(a->data, lab, &no_lab)) { /* only some need it: for recipes */
+        sc.files = &file_source_os;
+        sc.lab = lab;
+    }
     if (st == ST_OK)
         st = scenario_play(&sc, path, &sink, a->verbose ? &log : NULL);
     else

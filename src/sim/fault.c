@@ -32,6 +32,11 @@ bool fault_excuses(enum fault f)
            f == FAULT_NXDOMAIN;
 }
 
+bool fault_lies(enum fault f)
+{
+    return f == FAULT_NXDOMAIN || f == FAULT_CAPTIVE;
+}
+
 bool fault_parse(struct bytes word, enum fault *ret)
 {
     for (unsigned i = 0; i < FAULT_COUNT; i++) {

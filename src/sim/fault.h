@@ -18,6 +18,8 @@ const char *fault_help(enum fault f);
 /* True if a resolution through servers of which some have the fault may fail without anybody's
  * being wrong; false if a good resolver always succeeds in spite of it. */
 bool fault_excuses(enum fault f);
+/* True if it gives answers that nobody can tell from true ones without DNSSEC. */
+bool fault_lies(enum fault f);
 bool fault_parse(struct bytes word, enum fault *ret);
 /* The known word nearest to a misspelt one, or NULL. */
 const char *fault_nearest(const char *word);

@@ -2,12 +2,14 @@
 
 #include "dns/encode.h"
 #include "dns/msg.h"
+#include "sim/pick.h"
 
 #include <stdlib.h>
 
 enum {
     SLOW_US = 1000000,
     CRAWL_US = 10000000,
+    WIRE_MAX = 1024,     /* a query that somebody wrote anew */
     SPOOF_FORGERIES = 4, /* forged packets before each true one */
 };
 
@@ -163,6 +165,20 @@ static void deny(struct visit *v)
     v->n = encode_finish(&e);
 }
 
+/* What a captive portal says: one address, for whatever name. */
+static void capture(struct visit *v)
+{
+    static const uint8_t portal[4] = {10, 0, 0, 1};
+    struct encode e;
+    encode_begin(&e, v->rq->out, v->rq->out_cap, v->q.h.id,
+                 (uint16_t)(MSG_QR | MSG_AA | MSG_RA | (v->q.h.flags & MSG_RD)));
+    if (encode_question(&e, v->q.q.name.w, v->q.q.type, v->q.q.rclass) != ST_OK ||
+        (v->q.q.type == RR_A && encode_rr(&e, SECTION_ANSWER, v->q.q.name.w, RR_A, CLASS_IN, 60,
+                                          bytes_of(portal, sizeof portal)) != ST_OK))
+        return;
+    v->n = encode_finish(&e);
+}
+
 /* Faults that make an answer of their own; false: the zones answer. */
 static bool answer_wrongly(struct visit *v)
 {
@@ -186,9 +202,52 @@ static bool answer_wrongly(struct visit *v)
         upward(v);
     else if (v->q.has_question && has(v, FAULT_NXDOMAIN))
         deny(v);
+    else if (v->q.has_question && has(v, FAULT_CAPTIVE))
+        capture(v);
     else
         return false;
     return true;
+}
+
+/* The query as one gets it who does not know of DNSSEC: without DO. */
+static void forget_dnssec(struct visit *v, uint8_t *buf, size_t cap)
+{
+    const struct query_view *q = &v->q;
+    struct edns_out edns = {.present = true,
+                            .udp_size = q->edns.udp_size,
+                            .version = q->edns.version,
+                            .options = q->edns.options};
+    if (!q->has_question || !q->edns.dnssec_ok)
+        return;
+    size_t n =
+        encode_query(buf, cap, q->h.id, q->h.flags, q->q.name.w, q->q.type, q->q.rclass, &edns);
+    if (n > 0)
+        v->rq->wire = bytes_of(buf, n);
+}
+
+/* What a middlebox of old leaves of an answer: types that it knows. */
+static bool is_plain(void *ctx, const struct rr_view *rr)
+{
+    (void)ctx;
+    return rr->type != RR_RRSIG && rr->type != RR_NSEC && rr->type != RR_NSEC3 && rr->type != RR_DS;
+}
+
+static void strip(struct visit *v)
+{
+    struct msg m;
+    struct encode e;
+    struct pick plain = {.keep = is_plain};
+    uint8_t *copy = arena_dup(v->a, v->rq->out, v->n);
+    if (copy == NULL || msg_parse(bytes_of(copy, v->n), v->a, &m) != ST_OK || !m.has_question)
+        return;
+    struct edns_out edns = {
+        .present = m.edns.present, .udp_size = m.edns.udp_size, .rcode = (uint16_t)msg_rcode(&m)};
+    encode_begin(&e, v->rq->out, v->rq->out_cap, m.h.id, m.h.flags);
+    encode_reserve(&e, encode_opt_size(&edns));
+    if (encode_question(&e, m.q.name.w, m.q.type, m.q.rclass) != ST_OK ||
+        pick_records(&e, &m, &plain) != ST_OK || encode_opt(&e, &edns) != ST_OK)
+        e.flags |= MSG_TC;
+    v->n = encode_finish(&e);
 }
 
 /* Faults that spoil a good answer, in rq->out. */
@@ -197,6 +256,8 @@ static void spoil(struct visit *v)
     uint8_t *m = v->rq->out;
     if (v->n < MSG_HEADER)
         return;
+    if (has(v, FAULT_STRIP))
+        strip(v);
     if (has(v, FAULT_WRONG_ID))
         put_be16(m, (uint16_t)(get_be16(m) + 1));
     if (has(v, FAULT_NOT_A_RESPONSE))
@@ -279,6 +340,9 @@ void host_ask(struct host *h, struct request *rq, struct prng *rnd, struct arena
         return;
     }
     if (!readable || !answer_wrongly(&v)) {
+        uint8_t plain[WIRE_MAX];
+        if (has(&v, FAULT_STRIP) || has(&v, FAULT_NO_DO))
+            forget_dnssec(&v, plain, sizeof plain);
         struct service s = auth_service(h->auth);
         if (s.handle(s.ctx, rq, &v.n) != OUTCOME_ANSWER)
             return;

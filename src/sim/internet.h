@@ -54,6 +54,10 @@ struct zone *internet_zone(const struct internet *in, const uint8_t *origin);
 /* The root's keys with the SEP flag as trust anchors; NULL if it is not signed. The caller frees
  * them. */
 struct anchors *internet_anchors(const struct internet *in);
+/* The same of any zone, added to anchors. ST_ENOTFOUND if it is not signed; those of
+ * anchors_add_ds(). */
+enum status internet_anchors_add(const struct internet *in, const uint8_t *zone,
+                                 struct anchors *a) MUST_USE;
 /* The deepest zone of the topology that name lies in; false if there is none (no root). */
 bool topology_zone_of(const struct topology *t, const uint8_t *name, struct name *ret);
 /* Checks that a breakage can be put in: knows its word and its target. *d says what is wrong. */

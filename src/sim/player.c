@@ -3,8 +3,8 @@
 #include "core/trace_render.h"
 #include "dns/encode.h"
 #include "dns/print.h"
-#include "dns/rdata.h"
 #include "sim/player_state.h"
+#include "sim/signing.h"
 #include "sim/zone_edit.h"
 
 #include <stdio.h>
@@ -13,7 +13,7 @@
 enum {
     CACHE_BYTES = 4 << 20,
     PATIENCE_US = 20000000, /* for an answer that never comes */
-    HINTS_MAX = 64,
+    TIMELINE_MAX = 1 << 20,
 };
 
 void player_differs(struct player *p, const struct step *s, const char *fmt, ...)
@@ -99,182 +99,12 @@ static void on_trace(void *ctx, struct bytes answer, const struct trace *trace)
     for (uint32_t i = 0; (e = trace_next(trace, &i)) != NULL;)
         if (e->reason < WHY_COUNT)
             p->reason[e->reason] = true;
+    p->traced = true;
+    p->spent = trace->spent;
+    text_clear(&p->timeline);
+    trace_timeline(trace, false, &p->timeline);
     if (p->log != NULL)
         trace_timeline(trace, false, p->log);
-}
-
-static void player_random(void *ctx, void *buf, size_t n)
-{
-    struct player *p = ctx;
-    for (size_t i = 0; i < n; i++)
-        ((uint8_t *)buf)[i] = (uint8_t)prng_next(&p->random);
-}
-
-/* The script that answers this question at this host, or NULL. */
-static struct script *script_for(struct player *p, const struct host *h, const struct query_view *q,
-                                 enum transport transport)
-{
-    for (unsigned i = 0; i < p->sc->script_count; i++) {
-        struct script *s = &p->sc->script[i];
-        if (!name_equal(s->server.w, h->name.w) || (s->type != 0 && s->type != q->q.type) ||
-            (s->transport >= 0 && s->transport != (int)transport) ||
-            (s->times > 0 && s->used >= s->times))
-            continue;
-        if (s->any_name ||
-            (s->below ? name_in(q->q.name.w, s->name.w) && !name_equal(q->q.name.w, s->name.w)
-                      : name_equal(q->q.name.w, s->name.w)))
-            return s;
-    }
-    return NULL;
-}
-
-struct script_host {
-    struct player *p;
-    struct host *h;
-};
-
-static bool run_script(void *ctx, const struct request *rq, size_t *ret_n)
-{
-    const struct script_host *sh = ctx;
-    struct query_view q;
-    struct encode e;
-    *ret_n = 0;
-    if (query_parse(rq->wire, &q) != ST_OK || !q.has_question)
-        return false;
-    struct script *s = script_for(sh->p, sh->h, &q, rq->transport);
-    if (s == NULL)
-        return false;
-    s->used++;
-    if (s->silent)
-        return true;
-    struct edns_out opt = {
-        .present = q.edns.present, .udp_size = LIMIT_EDNS_UDP, .rcode = s->rcode};
-    encode_begin(
-        &e, rq->out, rq->out_cap, q.h.id,
-        (uint16_t)((s->no_qr ? 0 : MSG_QR) | (q.h.flags & MSG_RD) | s->flags | (s->rcode & 15)));
-    if (opt.present)
-        encode_reserve(&e, encode_opt_size(&opt));
-    if (encode_question(&e, q.q.name.w, q.q.type, q.q.rclass) != ST_OK)
-        return true;
-    for (unsigned i = 0; i < s->rr_count; i++) {
-        const struct scenario_rr *rr = s->rr[i];
-        if (encode_rr(&e, (enum msg_section)s->section[i], rr->owner.w, rr->type, CLASS_IN, rr->ttl,
-                      bytes_of(rr->rdata, rr->rdata_n)) != ST_OK)
-            return true;
-    }
-    if (opt.present && encode_opt(&e, &opt) != ST_OK)
-        return true;
-    *ret_n = encode_finish(&e);
-    return true;
-}
-
-static const char *const option_words[] = {"minimise",  "prime",    "ipv4",     "ipv6",
-                                           "udp-size",  "ttl-min",  "ttl-max",  "negative-ttl-max",
-                                           "timeout",   "loopback", "clients",  "loss",
-                                           "duplicate", "mtu",      "allow-all"};
-
-static bool set_option(struct player *p, const char *word, uint64_t v)
-{
-    struct resolver_options *o = &p->options;
-    size_t i = 0;
-    while (i < ARRAY_LEN(option_words) && strcmp(word, option_words[i]) != 0)
-        i++;
-    switch (i) {
-    case 0:
-        o->minimise = v;
-        break;
-    case 1:
-        o->prime = v;
-        break;
-    case 2:
-        o->ipv4 = v;
-        break;
-    case 3:
-        o->ipv6 = v;
-        break;
-    case 4:
-        o->udp_size = (uint16_t)v;
-        break;
-    case 5:
-        o->ttl_min_s = (uint32_t)v;
-        break;
-    case 6:
-        o->ttl_max_s = (uint32_t)v;
-        break;
-    case 7:
-        o->negative_ttl_max_s = (uint32_t)v;
-        break;
-    case 8:
-        o->timeout_ms = (uint32_t)v;
-        break;
-    case 9:
-        o->query_loopback = v;
-        break;
-    case 10:
-        o->max_clients = (uint32_t)v;
-        break;
-    case 11:
-        p->net.loss_ppm = (uint32_t)v * 10000;
-        break;
-    case 12:
-        p->net.duplicate_ppm = (uint32_t)v * 10000;
-        break;
-    case 13:
-        p->net.mtu = (uint32_t)v;
-        break;
-    case 14:
-        p->allow_count = v ? 2 : 1;
-        break;
-    default:
-        return false;
-    }
-    return true;
-}
-
-static bool set_options(struct player *p)
-{
-    resolver_options_default(&p->options);
-    p->allow_count = 1;
-    p->options.hints = p->hints;
-    p->options.hint_count = p->hint_count;
-    p->options.max_clients = 1000;
-    for (unsigned i = 0; i < p->sc->option_count; i++) {
-        if (!set_option(p, p->sc->option[i].word, p->sc->option[i].value)) {
-            struct step at = {.line = p->sc->option[i].line};
-            player_differs(p, &at, "there is no option \"%s\"", p->sc->option[i].word);
-            return false;
-        }
-    }
-    if (netprefix_parse(bytes_str("127.0.0.0/8"), &p->allow[0]) != ST_OK ||
-        netprefix_parse(bytes_str("0.0.0.0/0"), &p->allow[1]) != ST_OK)
-        return false;
-    p->options.allow = p->allow;
-    p->options.allow_count = p->allow_count;
-    return true;
-}
-
-static enum status open_internet(struct player *p)
-{
-    struct world *w = p->sc->world;
-    p->env = (struct env){.ctx = p, .random = player_random};
-    struct internet_plan plan = {
-        .topology = &w->topology, .files = &w->files, .dir = "", .form = FORM_REAL, .env = &p->env};
-    TRY(internet_open(&p->internet, &plan, p->sink));
-    p->script_host = calloc(p->internet.host_count + 1, sizeof *p->script_host);
-    p->sent_to = calloc(p->internet.host_count + 1, sizeof *p->sent_to);
-    p->hints = calloc(HINTS_MAX, sizeof *p->hints);
-    if (p->script_host == NULL || p->sent_to == NULL || p->hints == NULL)
-        return ST_ENOMEM;
-    for (unsigned i = 0; i < p->internet.host_count; i++) {
-        p->script_host[i] = (struct script_host){p, &p->internet.host[i]};
-        p->internet.host[i].script = (struct host_script){&p->script_host[i], run_script};
-        const struct topo_server *s = topology_find(&w->topology, p->internet.host[i].name.w);
-        for (unsigned k = 0;
-             topo_serves(s, name_root) && k < s->addr_count && p->hint_count < HINTS_MAX; k++)
-            p->hints[p->hint_count++] =
-                (struct root_hint){.server = s->name, .address = s->addr[k]};
-    }
-    return ST_OK;
 }
 
 static struct host *host_named(struct player *p, const uint8_t *name)
@@ -289,9 +119,10 @@ static size_t make_query(struct player *p, const struct step *s, uint8_t *buf, s
 {
     struct edns_out edns = {
         .present = !s->no_edns, .udp_size = LIMIT_EDNS_UDP, .dnssec_ok = s->dnssec_ok};
-    return encode_query(buf, cap, (uint16_t)prng_next(&p->random),
-                        s->no_rd || s->direct ? 0 : MSG_RD, s->name.w, s->type, CLASS_IN,
-                        s->no_edns ? NULL : &edns);
+    uint16_t flags = (uint16_t)((s->no_rd || s->direct ? 0 : MSG_RD) | (s->cd ? MSG_CD : 0) |
+                                (s->ad ? MSG_AD : 0));
+    return encode_query(buf, cap, (uint16_t)prng_next(&p->random), flags, s->name.w, s->type,
+                        CLASS_IN, s->no_edns ? NULL : &edns);
 }
 
 /* Past the resolver: straight to a name server. */
@@ -329,6 +160,7 @@ static void do_ask(struct player *p, const struct step *s)
     log_line(p, "question: %s %s", name_str(s->name.w, name), rr_type_str(s->type, type));
     p->sent = p->sent_tcp = p->answers = 0;
     p->wire_n = 0;
+    p->traced = false;
     p->took_us = 0;
     p->asked_us = sim_now(p->sim).mono_us;
     memset(p->sent_to, 0, (p->internet.host_count + 1) * sizeof *p->sent_to);
@@ -339,6 +171,8 @@ static void do_ask(struct player *p, const struct step *s)
                                     .rclass = CLASS_IN,
                                     .cold = s->cold,
                                     .armed = true,
+                                    .unchecked = s->cd,
+                                    .dnssec = s->dnssec_ok,
                                     .done = on_trace,
                                     .ctx = p};
         if (resolver_resolve(sim_resolver(p->sim), &task, sim_now(p->sim)) != ST_OK)
@@ -363,42 +197,97 @@ static void do_ask(struct player *p, const struct step *s)
         player_differs(p, s, "%u answers to %lld questions", p->answers, (long long)s->value);
 }
 
-/* A zone gets another record set, on all its servers. */
+/* Serves a new version of a zone on all its servers; `new` is the Internet's from then on. */
+static void serve(struct player *p, const struct step *s, unsigned at, struct zone *new)
+{
+    struct zone *old = p->internet.zone[at];
+    for (unsigned k = 0; k < p->internet.host_count; k++)
+        if (zone_table_get(p->internet.host[k].table, zone_origin(old)) != NULL &&
+            host_replace(&p->internet.host[k], new) != ST_OK)
+            player_differs(p, s, "out of memory");
+    p->internet.zone[at] = new;
+    zone_drop(old);
+}
+
+/* z, signed for this moment; takes z. */
+static struct zone *signed_now(struct player *p, const struct step *s, struct zone *z)
+{
+    struct sim_signing how = {.how = topology_signing(&p->sc->world->topology, zone_origin(z))};
+    struct sim_signing_source src = {&p->files, "", true};
+    struct zone *new = NULL;
+    struct diag d = {0};
+    enum status st = sim_signing_open(&how, &src, zone_origin(z), &d);
+    if (st == ST_OK)
+        st = sim_signing_apply(&how, z, sim_now(p->sim).wall_s, &new, &d);
+    sim_signing_free(&how);
+    zone_drop(z);
+    if (st != ST_OK)
+        player_differs(p, s, "the zone cannot be signed: %s", d.message);
+    return st == ST_OK ? new : NULL;
+}
+
+/* The place of a zone in the Internet; its count if there is none. */
+static unsigned zone_at(const struct player *p, const uint8_t *origin)
+{
+    unsigned i = 0;
+    while (i < p->internet.zone_count && !name_equal(zone_origin(p->internet.zone[i]), origin))
+        i++;
+    return i;
+}
+
+/* A zone gets another record set (and is signed anew, if it was), or only new signatures. */
 static void do_replace(struct player *p, const struct step *s)
 {
-    struct name origin;
-    struct zone_edit e[2] = {
-        {.add = false, .owner = s->rr->owner, .type = s->rr->type},
-        {.add = true, .owner = s->rr->owner, .type = s->rr->type, .ttl = s->rr->ttl}};
+    struct name origin = s->name;
+    struct zone_edit e[2] = {{.add = false}, {.add = true}};
+    struct zone *new = NULL;
     struct diag d = {0};
-    if (!topology_zone_of(&p->sc->world->topology, s->rr->owner.w, &origin) ||
-        s->rr->rdata_n > sizeof e->rdata) {
+    bool edits = s->kind == STEP_REPLACE;
+    if (edits && !topology_zone_of(&p->sc->world->topology, s->rr->owner.w, &origin))
+        origin = s->rr->owner;
+    unsigned at = zone_at(p, origin.w);
+    if (at == p->internet.zone_count || (edits && s->rr->rdata_n > sizeof e->rdata)) {
         player_differs(p, s, "no zone holds this name");
         return;
     }
-    e[1].rdata_n = s->rr->rdata_n;
-    memcpy(e[1].rdata, s->rr->rdata, s->rr->rdata_n);
-    for (unsigned i = 0; i < p->internet.zone_count; i++) {
-        struct zone *old = p->internet.zone[i], *new = NULL;
-        if (!name_equal(zone_origin(old), origin.w))
-            continue;
-        if (zone_edited(old, NULL, e, 2, &new, &d) != ST_OK) {
-            player_differs(p, s, "%s", d.message);
-            return;
-        }
-        for (unsigned k = 0; k < p->internet.host_count; k++)
-            if (zone_table_get(p->internet.host[k].table, origin.w) != NULL &&
-                host_replace(&p->internet.host[k], new) != ST_OK)
-                player_differs(p, s, "out of memory");
-        p->internet.zone[i] = new;
-        zone_drop(old);
+    if (edits) {
+        e[0].owner = e[1].owner = s->rr->owner;
+        e[0].type = e[1].type = s->rr->type;
+        e[1].ttl = s->rr->ttl;
+        e[1].rdata_n = s->rr->rdata_n;
+        memcpy(e[1].rdata, s->rr->rdata, s->rr->rdata_n);
     }
+    if (zone_edited(p->internet.zone[at], NULL, e, edits ? 2 : 0, &new, &d) != ST_OK) {
+        player_differs(p, s, "%s", d.message);
+        return;
+    }
+    if (zone_is_signed(p->internet.zone[at]))
+        new = signed_now(p, s, new);
+    if (new != NULL)
+        serve(p, s, at, new);
+}
+
+/* break and fix: one server, or all. */
+static void do_break(struct player *p, const struct step *s)
+{
+    enum fault f;
+    bool any = false;
+    for (unsigned i = 0; i < p->internet.host_count; i++) {
+        struct host *h = &p->internet.host[i];
+        if (!s->any_name && !name_equal(h->name.w, s->server.w))
+            continue;
+        any = true;
+        if (s->kind == STEP_FIX)
+            h->fault_count = 0;
+        else if (!fault_parse(bytes_str(s->word), &f) || host_break(h, f, NULL) != ST_OK)
+            player_differs(p, s, "this cannot be broken");
+    }
+    if (!any)
+        player_differs(p, s, "there is no such server");
 }
 
 static void do_step(struct player *p, const struct step *s)
 {
-    enum fault f;
-    struct host *h;
     switch (s->kind) {
     case STEP_ASK:
     case STEP_TRACE:
@@ -411,16 +300,11 @@ static void do_step(struct player *p, const struct step *s)
         sim_step_wall(p->sim, s->value / 1000000);
         return;
     case STEP_BREAK:
-        h = host_named(p, s->server.w);
-        if (h == NULL || !fault_parse(bytes_str(s->word), &f) || host_break(h, f, NULL) != ST_OK)
-            player_differs(p, s, "this cannot be broken");
-        return;
     case STEP_FIX:
-        h = host_named(p, s->server.w);
-        if (h != NULL)
-            h->fault_count = 0;
+        do_break(p, s);
         return;
     case STEP_REPLACE:
+    case STEP_SIGN:
         do_replace(p, s);
         return;
     case STEP_FLUSH:
@@ -433,9 +317,7 @@ static void do_step(struct player *p, const struct step *s)
 
 static enum status play(struct player *p)
 {
-    TRY(open_internet(p));
-    if (!set_options(p))
-        return ST_ESEMANTIC;
+    TRY(player_open(p));
     struct sim_setup setup = {.seed = 1,
                               .internet = &p->internet,
                               .resolver = &p->options,
@@ -462,14 +344,19 @@ enum status scenario_play(struct scenario *sc, const char *file, struct diag_sin
     p->sink = sink;
     p->log = log;
     p->random.s = 0x5ce7a210;
+    p->timeline = text_heap(TIMELINE_MAX);
     arena_init(&p->arena, 65536, 0);
+    arena_init(&p->script_arena, 65536, 0);
     enum status st = play(p);
     sim_free(p->sim);
     internet_close(&p->internet);
+    anchors_free(p->anchors);
+    text_free(&p->timeline);
     free(p->script_host);
     free(p->sent_to);
     free(p->hints);
     arena_free(&p->arena);
+    arena_free(&p->script_arena);
     free(p);
     return st == ST_OK && sink->errors > before ? ST_ESEMANTIC : st;
 }

@@ -70,6 +70,12 @@ static void check_record(struct player *p, const struct step *s, unsigned sectio
     player_differs(p, s, "this is not in the section, which has: %s", buf);
 }
 
+/* Signatures count only where they were asked for. */
+static bool counts(const struct msg *m, const struct rr_view *v)
+{
+    return v->section == SECTION_ANSWER && (v->type != RR_RRSIG || m->q.type == RR_RRSIG);
+}
+
 /* A run of answer lines lists the whole section: the last of them counts. */
 static void check_answer_count(struct player *p, const struct step *s)
 {
@@ -83,7 +89,7 @@ static void check_answer_count(struct player *p, const struct step *s)
     if (p->wire_n == 0 || !parsed(p, s, &m))
         return;
     for (unsigned i = 0; i < m.rr_count; i++)
-        got += m.rr[i].section == SECTION_ANSWER;
+        got += counts(&m, &m.rr[i]);
     if (got != listed) {
         char buf[300];
         struct text t = text_of(buf, sizeof buf);
@@ -162,9 +168,67 @@ static void check_ede(struct player *p, const struct step *s)
     struct msg m;
     if (!parsed(p, s, &m))
         return;
-    if (!m.edns.has_ede || m.edns.ede_code != (uint16_t)s->value)
-        player_differs(p, s, "the Extended DNS Error is %d, expected %lld",
-                       m.edns.has_ede ? m.edns.ede_code : -1, (long long)s->value);
+    char text[500];
+    snprintf(text, sizeof text, "%.*s", m.edns.has_ede ? (int)m.edns.ede_text.n : 0,
+             (const char *)m.edns.ede_text.p);
+    if (m.edns.has_ede == s->none || (!s->none && m.edns.ede_code != (uint16_t)s->value))
+        player_differs(p, s, "the Extended DNS Error is %d (%s), expected %lld",
+                       m.edns.has_ede ? m.edns.ede_code : -1, text,
+                       s->none ? -1 : (long long)s->value);
+    else if (strstr(text, s->part) == NULL)
+        player_differs(p, s, "the text of the Extended DNS Error is \"%s\"", text);
+}
+
+static void check_spent(struct player *p, const struct step *s)
+{
+    char what[100];
+    enum budget_item item = scenario_budget(s->word);
+    if (!p->traced || item == BUDGET_ITEMS) {
+        player_differs(p, s, "what was spent is known only after trace");
+        return;
+    }
+    snprintf(what, sizeof what, "%s spent", budget_words(item));
+    check_number(p, s, p->spent.spent[item], what);
+}
+
+static void check_says(struct player *p, const struct step *s)
+{
+    if (!p->traced)
+        player_differs(p, s, "words are known only after trace");
+    else if ((strstr(text_cstr(&p->timeline), s->part) != NULL) == s->negate)
+        player_differs(p, s, s->negate ? "the trace says that" : "the trace does not say that");
+}
+
+/* The type that a signature in a message covers; 0 if the record is none. */
+static uint16_t covered(const struct msg *m, const struct rr_view *v)
+{
+    return v->type == RR_RRSIG && v->rdata_len > 18 ? get_be16(m->wire.p + v->rdata_off) : 0;
+}
+
+/* A record set in a section, and a signature over it. */
+static void check_set(struct player *p, const struct step *s, unsigned section)
+{
+    struct msg m;
+    bool found = false;
+    char buf[300];
+    struct text t = text_of(buf, sizeof buf);
+    if (!parsed(p, s, &m))
+        return;
+    for (unsigned i = 0; i < m.rr_count; i++) {
+        struct name owner, by;
+        if (m.rr[i].section != section || m.rr[i].type != s->type ||
+            msg_owner(&m, &m.rr[i], &owner) != ST_OK ||
+            (!s->any_name && !name_equal(owner.w, s->name.w)))
+            continue;
+        for (unsigned k = 0; k < m.rr_count; k++)
+            found |= m.rr[k].section == section && covered(&m, &m.rr[k]) == s->type &&
+                     msg_owner(&m, &m.rr[k], &by) == ST_OK && name_equal(owner.w, by.w);
+    }
+    if (found != s->negate)
+        return;
+    section_words(&m, section, &t);
+    player_differs(p, s, "%s: the section has %s", s->negate ? "it is there" : "it is not there",
+                   buf);
 }
 
 void player_check(struct player *p, const struct step *s)
@@ -183,7 +247,7 @@ void player_check(struct player *p, const struct step *s)
         if (!parsed(p, s, &m))
             break;
         for (unsigned i = 0; i < m.rr_count; i++)
-            n += m.rr[i].section == SECTION_ANSWER;
+            n += counts(&m, &m.rr[i]);
         check_number(p, s, n, "records in the answer");
         break;
     case STEP_AUTHORITY:
@@ -215,6 +279,18 @@ void player_check(struct player *p, const struct step *s)
         break;
     case STEP_EDE:
         check_ede(p, s);
+        break;
+    case STEP_SPENT:
+        check_spent(p, s);
+        break;
+    case STEP_SAYS:
+        check_says(p, s);
+        break;
+    case STEP_SIGNATURE:
+        check_set(p, s, SECTION_ANSWER);
+        break;
+    case STEP_PROOF:
+        check_set(p, s, SECTION_AUTHORITY);
         break;
     default:
         break;

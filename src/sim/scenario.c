@@ -7,12 +7,26 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 static const char *const step_words[] = {
 #define STEP(name, word, help) word,
 #include "sim/steps.def"
 #undef STEP
 };
+
+enum budget_item scenario_budget(const char *word)
+{
+    static const char *const words[] = {
+#define BUDGET(name, limit, words) #name,
+        BUDGET_TABLE(BUDGET)
+#undef BUDGET
+    };
+    unsigned i = 0;
+    while (i < BUDGET_ITEMS && strcasecmp(words[i], word) != 0)
+        i++;
+    return (enum budget_item)i;
+}
 
 enum status scn_error(struct parse *p, const char *fmt, ...)
 {
@@ -83,8 +97,7 @@ enum status scn_end(struct parse *p, struct bytes line)
     return ST_OK;
 }
 
-/* "90 s", "200 ms", "5 min", "2 h", "-3600 s": microseconds. */
-static enum status parse_time(struct parse *p, struct bytes *line, int64_t *ret_us)
+enum status scn_time(struct parse *p, struct bytes *line, int64_t *ret_us)
 {
     static const struct {
         const char *unit;
@@ -123,14 +136,14 @@ static enum status parse_number(struct parse *p, struct bytes *line, struct step
         *line = peek;
     }
     if (is_time)
-        return parse_time(p, line, &s->value);
+        return scn_time(p, line, &s->value);
     if (!word_next(line, &w) || !word_uint(w, 1000000, &v))
         return scn_error(p, "a number is expected");
     s->value = (int64_t)v;
     return ST_OK;
 }
 
-static enum status parse_word(struct parse *p, struct bytes *line, char *ret, size_t cap)
+enum status scn_word(struct parse *p, struct bytes *line, char *ret, size_t cap)
 {
     struct bytes w;
     if (!word_next(line, &w) || w.n >= cap)
@@ -161,13 +174,18 @@ static enum status parse_ask(struct parse *p, struct bytes *line, struct step *s
             s->dnssec_ok = true;
         else if (word_is(w, "no-rd"))
             s->no_rd = true;
+        else if (word_is(w, "cd"))
+            s->cd = true;
+        else if (word_is(w, "ad"))
+            s->ad = true;
         else if (word_is(w, "cold"))
             s->cold = true;
         else if (word_is(w, "times"))
             TRY(parse_number(p, line, s, false));
         else if (!word_is(w, "from") || !word_next(line, &w) ||
                  netaddr_parse(w, &s->client) != ST_OK)
-            return scn_error(p, "known here: tcp, no-edns, do, no-rd, cold, times N, from ADDRESS");
+            return scn_error(
+                p, "known here: tcp, no-edns, do, ad, cd, no-rd, cold, times N, from ADDRESS");
     }
     if (s->value < 1 || s->value > 256 || (s->kind == STEP_TRACE && (s->direct || s->value > 1)))
         return scn_error(p, "times is 1 to 256, and only for ask");
@@ -195,10 +213,60 @@ static enum status parse_expect(struct parse *p, struct bytes *line, struct step
 
 static enum status parse_target(struct parse *p, struct bytes *line, struct step *s)
 {
+    struct bytes peek = *line, w;
+    s->any_name =
+        (s->kind == STEP_BREAK || s->kind == STEP_FIX) && word_next(&peek, &w) && word_is(w, "*");
+    if (s->any_name) {
+        *line = peek;
+        return ST_OK;
+    }
     TRY(scn_name(p, line, NULL, &s->server));
     if (topology_find(&p->sc->world->topology, s->server.w) == NULL)
         return scn_error(p, "there is no server of this name");
     return ST_OK;
+}
+
+/* What is left of the line, to be contained in a text. */
+static void keep_part(struct bytes *line, struct step *s)
+{
+    struct bytes rest = line_rest(*line);
+    size_t n = MIN(rest.n, sizeof s->part - 1);
+    memcpy(s->part, rest.p, n);
+    s->part[n] = '\0';
+    *line = (struct bytes){0};
+}
+
+static enum status parse_ede(struct parse *p, struct bytes *line, struct step *s)
+{
+    struct bytes peek = *line, w;
+    s->none = word_next(&peek, &w) && word_is(w, "none");
+    if (s->none) {
+        *line = peek;
+        return ST_OK;
+    }
+    TRY(parse_number(p, line, s, false));
+    keep_part(line, s);
+    return ST_OK;
+}
+
+static enum status parse_spent(struct parse *p, struct bytes *line, struct step *s)
+{
+    TRY(scn_word(p, line, s->word, sizeof s->word));
+    if (scenario_budget(s->word) == BUDGET_ITEMS)
+        return scn_error(p, "one can spend packets, bytes, subqueries, chain, signatures, hashes");
+    return parse_number(p, line, s, false);
+}
+
+/* NAME|* TYPE */
+static enum status parse_set(struct parse *p, struct bytes *line, struct step *s)
+{
+    struct bytes peek = *line, w;
+    s->any_name = word_next(&peek, &w) && word_is(w, "*");
+    if (s->any_name)
+        *line = peek;
+    else
+        TRY(scn_name(p, line, NULL, &s->name));
+    return scn_type(p, line, &s->type);
 }
 
 static enum status parse_step_rest(struct parse *p, struct bytes *line, struct step *s)
@@ -210,9 +278,9 @@ static enum status parse_step_rest(struct parse *p, struct bytes *line, struct s
         return parse_ask(p, line, s);
     case STEP_WAIT:
     case STEP_CLOCK:
-        return parse_time(p, line, &s->value);
+        return scn_time(p, line, &s->value);
     case STEP_BREAK:
-        TRY(parse_word(p, line, s->word, sizeof s->word));
+        TRY(scn_word(p, line, s->word, sizeof s->word));
         if (!fault_parse(bytes_str(s->word), &f))
             return scn_error(p, "no fault is called \"%s\"", s->word);
         return parse_target(p, line, s);
@@ -235,7 +303,7 @@ static enum status parse_step_rest(struct parse *p, struct bytes *line, struct s
         return scn_rr(p, line, &s->rr);
     case STEP_FLAGS:
     case STEP_REASON:
-        return parse_word(p, line, s->word, sizeof s->word);
+        return scn_word(p, line, s->word, sizeof s->word);
     case STEP_SENT_TO:
         TRY(parse_target(p, line, s));
         return parse_number(p, line, s, false);
@@ -244,8 +312,19 @@ static enum status parse_step_rest(struct parse *p, struct bytes *line, struct s
     case STEP_RECORDS:
     case STEP_SENT:
     case STEP_SENT_TCP:
-    case STEP_EDE:
         return parse_number(p, line, s, false);
+    case STEP_EDE:
+        return parse_ede(p, line, s);
+    case STEP_SPENT:
+        return parse_spent(p, line, s);
+    case STEP_SAYS:
+        keep_part(line, s);
+        return s->part[0] != '\0' ? ST_OK : scn_error(p, "says what?");
+    case STEP_SIGN:
+        return scn_name(p, line, NULL, &s->name);
+    case STEP_SIGNATURE:
+    case STEP_PROOF:
+        return parse_set(p, line, s);
     case STEP_COUNT:
         break;
     }
@@ -273,8 +352,9 @@ enum status scn_step(struct parse *p, struct bytes word, struct bytes *line, boo
         return scn_error(p, "more than %d steps", SCENARIO_STEPS);
     if (s.kind >= STEP_EXPECT && !p->asked)
         return scn_error(p, "nothing was asked yet");
-    if (s.negate && s.kind != STEP_REASON && s.kind != STEP_FLAGS)
-        return scn_error(p, "\"not\" goes with reason and flag only");
+    if (s.negate && s.kind != STEP_REASON && s.kind != STEP_FLAGS && s.kind != STEP_SIGNATURE &&
+        s.kind != STEP_PROOF && s.kind != STEP_SAYS)
+        return scn_error(p, "\"not\" goes with reason, flag, signature, proof and says only");
     p->asked |= s.kind == STEP_ASK || s.kind == STEP_TRACE;
     TRY(parse_step_rest(p, line, &s));
     p->sc->step[p->sc->step_count++] = s;

@@ -6,13 +6,20 @@
 #ifndef BANYAN_SIM_SCENARIO_H
 #define BANYAN_SIM_SCENARIO_H
 
+#include "core/budget.h"
 #include "sim/world.h"
 
 enum {
     SCENARIO_STEPS = 512,
     SCENARIO_SCRIPTS = 64,
     SCENARIO_SCRIPT_RRS = 32,
-    SCENARIO_OPTIONS = 32
+    SCENARIO_REPLAYS = 4,
+    SCENARIO_REPLAY_TYPES = 8,
+    SCENARIO_OPTIONS = 32,
+    SCENARIO_BROKEN = 32,
+    SCENARIO_RECIPES = 8, /* written in the scenario itself */
+    SCENARIO_ANCHORS = 8,
+    SCENARIO_PART = 160, /* of a text that is to be contained */
 };
 
 enum step_kind {
@@ -43,12 +50,27 @@ struct step {
     uint16_t type;
     struct name server; /* the server asked directly, or counted */
     bool direct;        /* ask @SERVER */
-    bool tcp, no_edns, cold, dnssec_ok, no_rd, none;
+    bool tcp, no_edns, cold, dnssec_ok, no_rd, none, cd, ad;
+    bool any_name; /* "*" in the place of a name */
     struct netaddr client;
     enum compare compare;
-    int64_t value; /* count, microseconds, seconds, RCODE: as the kind says */
-    char word[64]; /* fault, reason, flag */
+    int64_t value;            /* count, microseconds, seconds, RCODE: as the kind says */
+    char word[64];            /* fault, reason, flag, item of the budget */
+    char part[SCENARIO_PART]; /* what a text contains; "" for any */
     struct scenario_rr *rr;
+};
+
+/* Records of an answer to another question, as a server would give it now: for replayed signatures
+ * and proofs, and for answers from which something was taken. */
+struct replay {
+    struct name server; /* whose */
+    struct name name;
+    bool same_name; /* the name asked */
+    uint16_t type;  /* 0: the type asked */
+    bool section[4];
+    bool only; /* the types are those that are taken, else those that are not */
+    uint16_t types[SCENARIO_REPLAY_TYPES];
+    unsigned type_count;
 };
 
 /* A server's own answer in the place of what its zones would say. */
@@ -60,7 +82,9 @@ struct script {
     unsigned used;
     uint16_t flags; /* QR is set unless no_qr */
     uint16_t rcode;
-    bool silent, any_name, below, no_qr;
+    bool silent, any_name, below, no_qr, no_opt;
+    struct replay replay[SCENARIO_REPLAYS];
+    unsigned replay_count;
     uint8_t section[SCENARIO_SCRIPT_RRS];
     struct scenario_rr *rr[SCENARIO_SCRIPT_RRS];
     unsigned rr_count;
@@ -80,12 +104,32 @@ struct scenario {
         uint32_t line;
     } option[SCENARIO_OPTIONS];
     unsigned option_count;
+    struct breakage broken[SCENARIO_BROKEN];
+    unsigned broken_count;
+    struct text recipe[SCENARIO_RECIPES]; /* the files of some of those */
+    unsigned recipe_count;
+    struct name anchor[SCENARIO_ANCHORS]; /* zones whose keys are trusted; none given: the root */
+    unsigned anchor_count;
+    bool anchor_none, anchor_wrong;
+    struct {
+        struct name name;
+        uint64_t for_s; /* UINT64_MAX: for good */
+    } negative[SCENARIO_ANCHORS];
+    unsigned negative_count;
+    /* Set by the caller before it plays: where recipes and RSA keys are read. May be NULL. */
+    const struct file_source *files;
+    const char *lab;
 };
+
+/* The word of a recipe that stands in the scenario itself. */
+#define SCENARIO_RECIPE_WORD "in-this-scenario-%u"
 
 /* Parses; file is for messages. ST_ESYNTAX with *d filled, ST_ENOMEM. scenario_free() in any case.
  */
 enum status scenario_parse(struct scenario *sc, struct bytes text, const char *file,
                            struct diag *d) MUST_USE;
 void scenario_free(struct scenario *sc);
+/* "signatures": BUDGET_SIGNATURES; BUDGET_ITEMS if there is none of that name. */
+enum budget_item scenario_budget(const char *word);
 
 #endif

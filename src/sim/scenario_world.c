@@ -1,6 +1,5 @@
-/* The part of a scenario that describes its Internet: servers, zones, delegations, scripts,
- * options. */
-#include "dns/msg.h"
+/* The part of a scenario that describes its Internet: servers, zones, delegations, options. */
+#include "crypto/key.h"
 #include "sim/lines.h"
 #include "sim/scenario_parse.h"
 
@@ -44,7 +43,34 @@ static enum status read_server(struct parse *p, struct bytes line)
     return s->addr_count ? ST_OK : scn_error(p, "the server has no address");
 }
 
-/* zone ORIGIN SERVER... [ttl N] [negative N]: SOA and NS are made. */
+/* signed [nsec|nsec3|opt-out] [algorithm WORD] [split] */
+static enum status read_signed(struct parse *p, struct bytes *line, const struct name *origin)
+{
+    struct topology *t = &p->sc->world->topology;
+    struct bytes w;
+    if (t->zone_count == TOPO_ZONES)
+        return scn_error(p, "too many zones");
+    struct topo_zone *z = &t->zone[t->zone_count++];
+    *z = (struct topo_zone){.signing = {TOPO_NSEC, SEC_ED25519, false}};
+    name_lower(z->name.w, origin->w);
+    while (word_next(line, &w)) {
+        if (word_is(w, "nsec"))
+            z->signing.dnssec = TOPO_NSEC;
+        else if (word_is(w, "nsec3"))
+            z->signing.dnssec = TOPO_NSEC3;
+        else if (word_is(w, "opt-out"))
+            z->signing.dnssec = TOPO_OPT_OUT;
+        else if (word_is(w, "split"))
+            z->signing.split = true;
+        else if (!word_is(w, "algorithm") || !word_next(line, &w) ||
+                 !sec_algorithm_parse(w, &z->signing.algorithm) ||
+                 !sec_algorithm_signs(z->signing.algorithm))
+            return scn_error(p, "signed goes with nsec, nsec3, opt-out, split, algorithm WORD");
+    }
+    return ST_OK;
+}
+
+/* zone ORIGIN SERVER... [ttl N] [negative N] [signed ...]: SOA and NS are made. */
 static enum status read_zone(struct parse *p, struct bytes line)
 {
     struct world *w = p->sc->world;
@@ -64,15 +90,18 @@ static enum status read_zone(struct parse *p, struct bytes line)
     name_lower(z->origin.w, origin.w);
     z->text = text_heap(ZONE_TEXT_MAX);
     p->zone = z;
-    while (word_next(&line, &word))
-        if ((word_is(word, "ttl") &&
-             !(word_next(&line, &word) && word_uint(word, INT32_MAX, &ttl))) ||
-            (word_is(word, "negative") &&
-             !(word_next(&line, &word) && word_uint(word, INT32_MAX, &negative))))
+    while (word_next(&line, &word)) {
+        if (word_is(word, "signed"))
+            TRY(read_signed(p, &line, &origin));
+        else if ((word_is(word, "ttl") &&
+                  !(word_next(&line, &word) && word_uint(word, INT32_MAX, &ttl))) ||
+                 (word_is(word, "negative") &&
+                  !(word_next(&line, &word) && word_uint(word, INT32_MAX, &negative))))
             return scn_error(p, "a number of seconds is expected");
+    }
     text_fmt(&z->text, "$ORIGIN %s\n$TTL %u\n@ SOA ns. host. 1 7200 3600 1209600 %u\n",
              name_str(origin.w, text), (unsigned)ttl, (unsigned)negative);
-    while (word_next(&names, &word)) {
+    while (word_next(&names, &word) && !word_is(word, "signed")) {
         if (word_is(word, "ttl") || word_is(word, "negative")) {
             (void)word_next(&names, &word);
             continue;
@@ -136,91 +165,6 @@ static enum status read_zone_line(struct parse *p, struct bytes word, struct byt
     return ST_OK;
 }
 
-/* script SERVER NAME|*|*.NAME TYPE|* [udp|tcp] [times N] */
-static enum status read_script(struct parse *p, struct bytes line)
-{
-    struct bytes w;
-    uint64_t times;
-    if (p->sc->script_count == SCENARIO_SCRIPTS)
-        return scn_error(p, "too many scripts");
-    struct script *s = &p->sc->script[p->sc->script_count];
-    *s = (struct script){.transport = -1};
-    TRY(scn_name(p, &line, NULL, &s->server));
-    if (topology_find(&p->sc->world->topology, s->server.w) == NULL)
-        return scn_error(p, "there is no server of this name");
-    if (!word_next(&line, &w))
-        return scn_error(p, "a name (or *) is missing");
-    s->any_name = word_is(w, "*");
-    if (!s->any_name && w.n > 2 && w.p[0] == '*' && w.p[1] == '.') {
-        s->below = true;
-        w = bytes_of(w.p + 2, w.n - 2);
-    }
-    if (!s->any_name && name_parse(w, NULL, &s->name) != ST_OK)
-        return scn_error(p, "not a domain name");
-    if (!word_next(&line, &w) || (!word_is(w, "*") && !rr_type_parse(w, &s->type)))
-        return scn_error(p, "an RR type (or *) is expected");
-    while (word_next(&line, &w)) {
-        if (word_is(w, "udp") || word_is(w, "tcp")) {
-            s->transport = word_is(w, "tcp") ? TRANSPORT_TCP : TRANSPORT_UDP;
-        } else if (word_is(w, "times") && word_next(&line, &w) && word_uint(w, 1000, &times)) {
-            s->times = (unsigned)times;
-        } else {
-            return scn_error(p, "known here: udp, tcp, times N");
-        }
-    }
-    p->script = s;
-    p->sc->script_count++;
-    return ST_OK;
-}
-
-static enum status read_script_flags(struct parse *p, struct bytes line)
-{
-    static const struct {
-        const char *word;
-        uint16_t flag;
-    } flags[] = {{"aa", MSG_AA}, {"tc", MSG_TC}, {"ra", MSG_RA}, {"ad", MSG_AD}, {"cd", MSG_CD}};
-    struct bytes w;
-    while (word_next(&line, &w)) {
-        size_t i = 0;
-        while (i < ARRAY_LEN(flags) && !word_is(w, flags[i].word))
-            i++;
-        if (i < ARRAY_LEN(flags))
-            p->script->flags |= flags[i].flag;
-        else if (word_is(w, "no-qr"))
-            p->script->no_qr = true;
-        else
-            return scn_error(p, "flags are aa, tc, ra, ad, cd and no-qr");
-    }
-    return ST_OK;
-}
-
-static enum status read_script_line(struct parse *p, struct bytes word, struct bytes line)
-{
-    static const char *const sections[] = {"answer", "authority", "additional"};
-    struct script *s = p->script;
-    if (word_is(word, "silent")) {
-        s->silent = true;
-        return scn_end(p, line);
-    }
-    if (word_is(word, "flags"))
-        return read_script_flags(p, line);
-    if (word_is(word, "rcode")) {
-        struct bytes w;
-        if (!word_next(&line, &w) || !rcode_parse(w, &s->rcode))
-            return scn_error(p, "not an RCODE (upper case)");
-        return scn_end(p, line);
-    }
-    for (unsigned i = 0; i < ARRAY_LEN(sections); i++) {
-        if (!word_is(word, sections[i]))
-            continue;
-        if (s->rr_count == SCENARIO_SCRIPT_RRS)
-            return scn_error(p, "too many records");
-        s->section[s->rr_count] = (uint8_t)(SECTION_ANSWER + i);
-        return scn_rr(p, &line, &s->rr[s->rr_count++]);
-    }
-    return scn_error(p, "known in a script: flags, rcode, silent, answer, authority, additional");
-}
-
 /* option WORD VALUE */
 static enum status read_option(struct parse *p, struct bytes line)
 {
@@ -252,6 +196,15 @@ static void keep_line(char *dst, size_t cap, struct bytes line)
     dst[n] = '\0';
 }
 
+/* A line of a recipe (lab/faults), read when the scenario is played. */
+static enum status read_recipe_line(struct parse *p)
+{
+    struct bytes line = line_rest(p->whole);
+    text_bytes(p->recipe, line.p, line.n);
+    text_char(p->recipe, '\n');
+    return ST_OK;
+}
+
 static enum status read_line(struct parse *p)
 {
     struct bytes line = p->whole, word;
@@ -261,10 +214,13 @@ static enum status read_line(struct parse *p)
     if (indented && p->zone != NULL)
         return read_zone_line(p, word, line);
     if (indented && p->script != NULL)
-        return read_script_line(p, word, line);
+        return scn_script_line(p, word, line);
+    if (indented && p->recipe != NULL)
+        return read_recipe_line(p);
     if (!indented) {
         p->zone = NULL;
         p->script = NULL;
+        p->recipe = NULL;
     }
     if (word_is(word, "about"))
         keep_line(p->sc->about, sizeof p->sc->about, line);
@@ -275,10 +231,13 @@ static enum status read_line(struct parse *p)
     else if (word_is(word, "zone"))
         return read_zone(p, line);
     else if (word_is(word, "script"))
-        return read_script(p, line);
+        return scn_script(p, line);
     else if (word_is(word, "option"))
         return read_option(p, line);
     else {
+        TRY(scn_trust(p, word, line, &known));
+        if (known)
+            return ST_OK;
         TRY(scn_step(p, word, &line, &known));
         if (!known)
             return scn_error(p, "a line cannot begin with \"%.*s\"", (int)MIN(word.n, 60u),
@@ -328,6 +287,8 @@ enum status scenario_parse(struct scenario *sc, struct bytes text, const char *f
 
 void scenario_free(struct scenario *sc)
 {
+    for (unsigned i = 0; i < sc->recipe_count; i++)
+        text_free(&sc->recipe[i]);
     if (sc->world != NULL)
         world_free(sc->world);
     free(sc->world);

@@ -568,9 +568,10 @@ static int is_scenario(const struct dirent *e)
 
 TEST(scenarios)
 {
-    char dir[1200];
+    char dir[1200], lab[1200];
     struct dirent **v = NULL;
     snprintf(dir, sizeof dir, "%s/scenarios", test_source_dir());
+    snprintf(lab, sizeof lab, "%s/lab", test_source_dir());
     int n = scandir(dir, &v, is_scenario, alphasort);
     CHECK(n >= 30);
     for (int i = 0; i < n; i++) {
@@ -582,6 +583,8 @@ TEST(scenarios)
         snprintf(path, sizeof path, "scenarios/%s", v[i]->d_name);
         char *text = test_file(path, &len);
         enum status st = text ? scenario_parse(&sc, bytes_of(text, len), path, &d) : ST_EIO;
+        sc.files = &files;
+        sc.lab = lab;
         if (st == ST_OK)
             st = scenario_play(&sc, path, &sink, NULL);
         else if (text != NULL)

@@ -232,7 +232,7 @@ static void break_some(struct making *m)
     for (unsigned i = 0; i < t->server_count; i++) {
         enum fault f = (enum fault)roll(m, FAULT_COUNT);
         /* A lie with authority cannot be told from the truth without DNSSEC. */
-        if (one_in(m, 6) && f != FAULT_NXDOMAIN && !topo_serves(&t->server[i], name_root))
+        if (one_in(m, 6) && !fault_lies(f) && !topo_serves(&t->server[i], name_root))
             t->server[i].fault[t->server[i].fault_count++] = f;
     }
 }
