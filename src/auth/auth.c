@@ -38,6 +38,8 @@ void auth_swap(struct auth *a, const struct zone_table *table, const struct auth
                                        .keepalive_ms = opt->keepalive_ms};
     if (opt->identity != NULL)
         a->shared.nsid = bytes_of(opt->identity, strnlen(opt->identity, QUERY_NSID_MAX));
+    if (opt->report_agent != NULL)
+        a->shared.report_agent = bytes_of(opt->report_agent, name_len(opt->report_agent));
 }
 
 struct auth *auth_new(const struct zone_table *table, const struct auth_options *opt,

@@ -20,10 +20,11 @@ struct auth_options {
                           */
     bool has_cookie_key_old; /* the secret before is still taken (RFC 9018 section 5) */
     struct hash_key cookie_key_old;
-    const char *version;   /* version.bind / version.server CH TXT; NULL: REFUSED */
-    const char *hostname;  /* hostname.bind */
-    const char *identity;  /* id.server and NSID (RFC 4892, RFC 5001); NULL: none */
-    uint32_t keepalive_ms; /* TCP idle time told to clients (RFC 7828) */
+    const char *version;         /* version.bind / version.server CH TXT; NULL: REFUSED */
+    const char *hostname;        /* hostname.bind */
+    const char *identity;        /* id.server and NSID (RFC 4892, RFC 5001); NULL: none */
+    const uint8_t *report_agent; /* name of who wants to hear of failures (RFC 9567), or NULL */
+    uint32_t keepalive_ms;       /* TCP idle time told to clients (RFC 7828) */
 };
 
 struct auth;

@@ -132,6 +132,7 @@ struct search {
     struct budget *budget; /* this search's own part */
     struct denial_place at;
     struct denial_found *ret;
+    bool has_soa;
     unsigned expander; /* 1 + which of the proofs says that the name itself does not exist */
     unsigned encloser; /* labels of the closest encloser */
     enum wild wild;
@@ -166,21 +167,14 @@ static struct item *look(const struct search *s, const struct chain *c, struct c
     return e != NULL && !item_expired(e, s->now) ? e : NULL;
 }
 
-/* The zone of the search, if its SOA is still good. The lock is held. */
-static struct denial_zone *zone_good(const struct search *s)
+/* The SOA goes with every denial, but not with what a wildcard stands for. The lock is held. */
+static void take_soa(struct search *s, const struct denial_zone *z)
 {
-    struct denial_zone *z = zone_at(&s->at);
-    return z != NULL && z->chain[CHAIN_SOA] != NULL &&
-                   !item_expired(z->chain[CHAIN_SOA]->head[0].to, s->now)
-               ? z
-               : NULL;
-}
-
-static bool take_soa(struct search *s, const struct denial_zone *z)
-{
-    struct item *e = z->chain[CHAIN_SOA]->head[0].to;
+    struct item *e = z->chain[CHAIN_SOA] != NULL ? z->chain[CHAIN_SOA]->head[0].to : NULL;
+    if (e == NULL || item_expired(e, s->now))
+        return;
     e->visited = true;
-    return item_copy(e, s->now, s->arena, &s->ret->soa);
+    s->has_soa = item_copy(e, s->now, s->arena, &s->ret->soa);
 }
 
 static bool wildcard_of(const uint8_t *name, unsigned labels, struct name *ret)
@@ -211,9 +205,9 @@ static bool choose_nsec(struct search *s, const struct denial_zone *z)
     struct nsec v;
     bool exact;
     struct item *e = c == NULL ? NULL : look(s, c, key_of_name(s->name, z->labels, buf), &exact);
-    if (e == NULL || !(exact || nsec_spans(e, s->name, z->name)) || !take_soa(s, z) ||
-        take(s, e) == NULL)
+    if (e == NULL || !(exact || nsec_spans(e, s->name, z->name)) || take(s, e) == NULL)
         return false;
+    take_soa(s, z);
     /* At the name, or an empty non-terminal above the next one: that says all. */
     if (exact || !nsec_read(item_rdata(e), &v) || name_in(v.next, s->name))
         return true;
@@ -258,13 +252,18 @@ static enum denial_kind judge(struct search *s)
     return proof_expansion(&p, s->name, s->encloser) == PROOF_HOLDS ? DENIAL_WILDCARD : DENIAL_NONE;
 }
 
+static enum denial_kind with_soa(const struct search *s, enum denial_kind kind)
+{
+    return s->has_soa || kind == DENIAL_WILDCARD ? kind : DENIAL_NONE;
+}
+
 static enum denial_kind search_nsec(struct search *s)
 {
     shard_lock(s->at.shard);
-    struct denial_zone *z = zone_good(s);
+    struct denial_zone *z = zone_at(&s->at);
     bool chosen = z != NULL && choose_nsec(s, z);
     shard_unlock(s->at.shard);
-    return chosen ? judge(s) : DENIAL_NONE;
+    return chosen ? with_soa(s, judge(s)) : DENIAL_NONE;
 }
 
 /* --- NSEC3 --- */
@@ -279,7 +278,7 @@ static unsigned params_of(const struct search *s, struct params ret[2])
 {
     unsigned n = 0;
     shard_lock(s->at.shard);
-    struct denial_zone *z = zone_good(s);
+    struct denial_zone *z = zone_at(&s->at);
     for (unsigned k = CHAIN_NSEC3; z != NULL && k <= CHAIN_NSEC3_OTHER; k++) {
         const struct chain *c = z->chain[k];
         if (c == NULL)
@@ -316,7 +315,7 @@ enum seen { SEEN_NOTHING, SEEN_MATCH, SEEN_COVER };
 static enum seen seen(struct search *s, const struct params *p, const uint8_t *hash,
                       struct item **ret)
 {
-    struct denial_zone *z = zone_good(s);
+    struct denial_zone *z = zone_at(&s->at);
     const struct chain *c = z != NULL ? nsec3_chain(z, p) : NULL;
     bool exact;
     *ret = c != NULL ? look(s, c, key_of(hash, NSEC3_HASH), &exact) : NULL;
@@ -404,10 +403,11 @@ static enum denial_kind search_nsec3(struct search *s)
         if (kind == DENIAL_NONE)
             continue;
         shard_lock(s->at.shard);
-        struct denial_zone *z = zone_good(s);
-        bool took = z != NULL && take_soa(s, z);
+        struct denial_zone *z = zone_at(&s->at);
+        if (z != NULL)
+            take_soa(s, z);
         shard_unlock(s->at.shard);
-        return took ? kind : DENIAL_NONE;
+        return with_soa(s, kind);
     }
     return DENIAL_NONE;
 }
@@ -446,7 +446,7 @@ static uint32_t hashes_from(const struct budget *b)
 
 static void finish(struct denial_found *f)
 {
-    f->ttl_s = f->soa.set.ttl;
+    f->ttl_s = f->kind == DENIAL_WILDCARD ? UINT32_MAX : f->soa.set.ttl;
     for (unsigned i = 0; i < f->proofs; i++)
         f->ttl_s = MIN(f->ttl_s, f->proof[i].set.ttl);
 }

@@ -36,7 +36,7 @@ void denial_free(struct denial_cache *d);
  * that overlap show that the zone has changed. Of NSEC3 parameters the two used last are kept. */
 void denial_put(struct denial_cache *d, const uint8_t *zone, const struct rrset *set,
                 const struct rrset *sigs, uint32_t ttl_s, struct now now);
-/* The zone's SOA, without which nothing is answered; its TTL is already that of RFC 2308 section 5
+/* The zone's SOA, without which nothing is denied; its TTL is already that of RFC 2308 section 5
  * (and is cut to MINIMUM again). */
 void denial_put_soa(struct denial_cache *d, const uint8_t *zone, const struct rrset *soa,
                     const struct rrset *sigs, uint32_t ttl_s, struct now now);

@@ -79,6 +79,7 @@ struct config {
         struct config_addrs listen;
         uint32_t workers;
         const char *user, *group, *pidfile, *identity, *version, *hostname;
+        const uint8_t *report_agent;
         bool cookies;
         struct config_secret cookie_secret;
         uint32_t udp_size;

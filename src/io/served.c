@@ -24,6 +24,7 @@ static void set_auth(struct served *s, struct hash_key cookie_key)
     if (c->server.cookie_secret.set)
         memcpy(&s->auth.cookie_key, c->server.cookie_secret.key, sizeof s->auth.cookie_key);
     s->auth.version = c->server.version;
+    s->auth.report_agent = c->server.report_agent;
     s->auth.hostname = c->server.hostname;
     s->auth.identity = c->server.identity;
     s->auth.keepalive_ms = c->tcp.keepalive ? c->tcp.idle_ms : 0;

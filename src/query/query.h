@@ -26,6 +26,7 @@ struct query_options {
     struct hash_key old;   /* the one before: its cookies are still taken (RFC 9018 section 5) */
     struct bytes nsid;     /* RFC 5001; n 0: none */
     uint32_t keepalive_ms; /* TCP idle time told to clients (RFC 7828); 0: none */
+    struct bytes report_agent; /* name of who wants to hear of failures (RFC 9567); n 0: nobody */
 };
 
 /* --- the answer ------------------------------------------------------------------------------ */

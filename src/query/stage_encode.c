@@ -25,6 +25,10 @@ static struct bytes options_write(struct query *q)
     }
     if (UNLIKELY(q->reply.ede != QUERY_NO_EDE))
         edns_put_ede(&w, (uint16_t)q->reply.ede, q->reply.ede_text);
+    /* RFC 9567 section 5: in every answer, if there is room. */
+    struct bytes agent = q->opt->report_agent;
+    if (UNLIKELY(agent.n > 0) && wr_len(&w) + 4 + agent.n <= sizeof q->options)
+        edns_put(&w, EDNS_REPORT_CHANNEL, agent);
     return wr_done(&w);
 }
 

@@ -43,7 +43,7 @@ static void store(struct resolver *r, struct lookup *l, struct rrset *set, bool 
     if (w.trust == CACHE_SECURE && w.more_count > 1)
         store_wildcard(l, set, &w, now);
     lookup_answer(l, set, NULL);
-    lookup_with(l, more, w.more_count, false);
+    (void)lookup_keep(l, more, w.more_count, false);
     lookup_trust(l, l->part, l->part_reason);
     struct trace_detail d = {.name = set->owner, .type = set->type, .value = set->ttl};
     note(l, now, WHY_CACHE_STORE, &d);
@@ -98,7 +98,7 @@ static void denied(struct resolver *r, struct lookup *l, struct reading *rd, boo
         cache_put_negative(l->job->cache, nx ? CACHE_NXDOMAIN : CACHE_NODATA, l->at, l->type,
                            CLASS_IN, soa->ttl, soa, 0, &w, now);
         l->soa = *soa;
-        lookup_with(l, more, w.more_count, true);
+        (void)lookup_keep(l, more, w.more_count, true);
         if (w.more_count > 0)
             aggressive_keep_soa(r, l, soa, &more[0], now);
     }

@@ -261,7 +261,7 @@ static void remember_failure(struct lookup *l, struct now now)
     const struct culprit *k = &l->job->culprit;
     if (l->was_bad)
         return;
-    if (l->has_bad && l->bad.trust != TRUST_LIMIT) {
+    if (l->has_bad && (l->bad.trust != TRUST_LIMIT || l->job->budget.exhausted == 0)) {
         struct cache_with w = {.text = k->text[0] != '\0' ? k->text : NULL};
         if ((l->flags & LOOKUP_KEYS) == 0) {
             cache_put_negative(l->job->cache, CACHE_FAILURE, l->name.w, l->type, CACHE_CLASS_BAD,

@@ -197,7 +197,7 @@ struct lookup {
     uint16_t child_type;
 
     /* validation */
-    struct reply reply;      /* the sets of the reply being read, with their signatures */
+    struct reply reply;      /* the sets of the reply being read, in resolver.scratch */
     struct bytes pending;    /* a reply that waits for keys, in the arena */
     uint8_t pending_address; /* index in the cut */
     bool walked;             /* `walk` has come to its end for this reply */
@@ -500,8 +500,6 @@ bool aggressive_answer(struct resolver *r, struct lookup *l, struct now now);
 /* with.c */
 /* RFC 4035 section 5.3.3: no longer than the original TTL, nor than the signatures are valid. */
 void sigs_bound(const struct rrset *sigs, uint32_t *ttl, struct now now);
-/* Of an RRSIG set those that cover a type; count 0: none. */
-struct rrset sigs_covering(struct arena *a, const struct rrset *sigs, uint16_t type);
 /* The signatures of a set of the reply's answer section. */
 struct rrset reply_sigs(struct lookup *l, unsigned section, const uint8_t *owner, uint16_t type);
 /* Fills w (and more[CACHE_MORE_SETS]) with what belongs to a positive set, or a denial (set: the
@@ -510,6 +508,8 @@ void with_reply(struct lookup *l, const struct rrset *set, bool denial, uint32_t
                 struct now now, struct cache_with *w, struct rrset *more);
 /* Puts what goes with the last answer, or with a denial, into the result. */
 void lookup_with(struct lookup *l, const struct rrset *more, unsigned n, bool denial);
+/* The same with copies in the lookup's arena; false: no room. */
+bool lookup_keep(struct lookup *l, const struct rrset *more, unsigned n, bool denial);
 /* What a referral says of the child's keys, kept as the reply to a question for DS. */
 void referral_keep(struct resolver *r, struct lookup *l, const struct msg *m, const uint8_t *zone,
                    uint32_t ttl_s, struct now now);

@@ -209,7 +209,7 @@ static bool good_aliases(struct resolver *r, struct lookup *l, struct reading *r
             return false;
         n = rd->chain;
     }
-    struct reply_set *sets = arena_alloc(&l->arena, l->reply.n * sizeof *sets);
+    struct reply_set *sets = arena_alloc(&r->scratch, l->reply.n * sizeof *sets);
     if (sets == NULL)
         return false;
     struct reply part = only_aliases(l, rd, n, sets);
@@ -314,7 +314,7 @@ bool reply_valid(struct resolver *r, struct lookup *l, const struct msg *m, stru
 {
     keep_part(l, CACHE_UNCHECKED, TRUST_OK);
     l->shows_cut = false;
-    if (!reply_sets(l, m, &l->arena, &l->reply)) {
+    if (!reply_sets(l, m, &r->scratch, &l->reply)) {
         struct trace_detail d = {
             .address = a->addr, .zone = l->cut.zone.w, .text = "records that cannot be read"};
         note(l, now, WHY_REPLY_MALFORMED, &d);

@@ -55,12 +55,18 @@ static bool settle_bad(struct resolver *r, struct lookup *l, const uint8_t *zone
     return true;
 }
 
+/* What ran out is this question's, and says nothing for others. */
+static bool is_spent(const struct lookup *l)
+{
+    return l->starved || l->job->budget.exhausted != 0;
+}
+
 /* Nobody could tell, or it would have cost too much: no memory of it where that is our own doing.
  */
 static bool settle_unknown(struct resolver *r, struct lookup *l, const uint8_t *zone, uint16_t type,
                            struct now now)
 {
-    bool spent = l->starved || l->job->budget.exhausted != 0;
+    bool spent = is_spent(l);
     struct verdict v = {
         .trust = TRUST_BOGUS, .reason = spent ? TRUST_TOO_MUCH : TRUST_NO_REPLY, .type = type};
     name_copy(v.owner.w, zone);
@@ -287,8 +293,8 @@ static bool from_referral(struct resolver *r, struct lookup *l, const uint8_t *n
         ttl = MIN(ttl, reply.set[i].set.ttl);
     const struct reply_set *ds = reply.n > 0 && reply.set[0].set.type == RR_DS ? reply.set : NULL;
     if (ds != NULL) {
-        struct rrset sigs = sigs_covering(&r->scratch, &ds->sigs, RR_DS), set = ds->set;
-        struct cache_with w = {.trust = CACHE_SECURE, .more = &sigs, .more_count = 1};
+        struct rrset set = ds->set;
+        struct cache_with w = {.trust = CACHE_SECURE, .more = &ds->sigs, .more_count = 1};
         set.ttl = MIN(ttl, MAX(v.by.ttl, 1u));
         cache_put(l->job->cache, &set, RANK_AUTHORITY, &w, now);
         *ret = have_ds(r, l, name, &set, now);
@@ -401,4 +407,7 @@ void walk_child_done(struct resolver *r, struct lookup *parent, const struct loo
     parent->phase = PHASE_TRUST;
     if (parent->child_type == RR_DS && parent->walk.at != NULL)
         ds_done(r, parent, c, now);
+    else if (parent->child_type == RR_DNSKEY && c->rcode == RCODE_SERVFAIL && c->has_bad)
+        (void)settle_bad(r, parent, c->name.w, c->bad_zone.w, &c->bad,
+                         is_spent(parent) ? 0 : LIMIT_BOGUS_S, now);
 }

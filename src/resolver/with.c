@@ -4,42 +4,12 @@
 
 #include "dns/encode.h"
 
-struct rrset sigs_covering(struct arena *a, const struct rrset *sigs, uint16_t type)
-{
-    struct rrset ret = *sigs;
-    struct rdata_iter it = rdata_iter(sigs);
-    uint32_t size = 0;
-    ret.count = 0;
-    for (struct bytes rd; rdata_iter_next(&it, &rd);)
-        if (rd.n >= 2 && get_be16(rd.p) == type) {
-            ret.count++;
-            size += 2 + (uint32_t)rd.n;
-        }
-    if (size == sigs->rdata_size)
-        return ret;
-    ret.rdata_size = 0;
-    uint8_t *p = size > 0 ? arena_alloc_bytes(a, size) : NULL;
-    ret.rdata = p;
-    if (p == NULL) {
-        ret.count = 0;
-        return ret;
-    }
-    it = rdata_iter(sigs);
-    for (struct bytes rd; rdata_iter_next(&it, &rd);)
-        if (rd.n >= 2 && get_be16(rd.p) == type) {
-            memcpy(p, rd.p - 2, 2 + rd.n);
-            p += 2 + rd.n;
-        }
-    ret.rdata_size = size;
-    return ret;
-}
-
 struct rrset reply_sigs(struct lookup *l, unsigned section, const uint8_t *owner, uint16_t type)
 {
     for (unsigned i = 0; i < l->reply.n; i++) {
         const struct reply_set *s = &l->reply.set[i];
         if (s->section == section && s->set.type == type && name_equal(s->set.owner, owner))
-            return sigs_covering(&l->arena, &s->sigs, type);
+            return s->sigs;
     }
     return (struct rrset){.type = RR_RRSIG, .owner = owner, .rclass = CLASS_IN};
 }
@@ -91,7 +61,7 @@ void with_reply(struct lookup *l, const struct rrset *set, bool denial, uint32_t
             (s->set.type != RR_NSEC && s->set.type != RR_NSEC3) ||
             w->more_count + 2 > CACHE_MORE_SETS)
             continue;
-        struct rrset sigs = sigs_covering(&l->arena, &s->sigs, s->set.type);
+        struct rrset sigs = s->sigs;
         if (sigs.count == 0)
             continue;
         more[w->more_count++] = s->set;
@@ -108,6 +78,20 @@ static bool has_proof(const struct lookup *l, const struct rrset *set)
         if (l->proof[i].type == set->type && name_equal(l->proof[i].owner, set->owner))
             return true;
     return false;
+}
+
+bool lookup_keep(struct lookup *l, const struct rrset *more, unsigned n, bool denial)
+{
+    struct rrset copy[CACHE_MORE_SETS];
+    for (unsigned i = 0; i < n; i++) {
+        copy[i] = more[i];
+        copy[i].owner = arena_dup(&l->arena, more[i].owner, name_len(more[i].owner));
+        copy[i].rdata = arena_dup(&l->arena, more[i].rdata, more[i].rdata_size);
+        if (copy[i].owner == NULL || copy[i].rdata == NULL)
+            return false;
+    }
+    lookup_with(l, copy, n, denial);
+    return true;
 }
 
 void lookup_with(struct lookup *l, const struct rrset *more, unsigned n, bool denial)
@@ -132,11 +116,10 @@ static bool is_denial(const struct reply_set *s)
     return s->section == SECTION_AUTHORITY && (s->set.type == RR_NSEC || s->set.type == RR_NSEC3);
 }
 
-static void put(struct encode *e, enum msg_section to, const struct reply_set *s, struct arena *a)
+static void put(struct encode *e, enum msg_section to, const struct reply_set *s)
 {
-    struct rrset sigs = sigs_covering(a, &s->sigs, s->set.type);
     if (encode_rrset(e, to, &s->set, 0) != ST_OK ||
-        (sigs.count > 0 && encode_rrset(e, to, &sigs, 0) != ST_OK))
+        (s->sigs.count > 0 && encode_rrset(e, to, &s->sigs, 0) != ST_OK))
         e->flags |= MSG_TC;
 }
 
@@ -164,10 +147,10 @@ void referral_keep(struct resolver *r, struct lookup *l, const struct msg *m, co
     if (encode_question(e, zone, RR_DS, CLASS_IN) != ST_OK)
         return;
     if (ds != NULL)
-        put(e, SECTION_ANSWER, ds, &r->scratch);
+        put(e, SECTION_ANSWER, ds);
     for (unsigned i = 0; ds == NULL && i < reply.n; i++)
         if (is_denial(&reply.set[i]))
-            put(e, SECTION_AUTHORITY, &reply.set[i], &r->scratch);
+            put(e, SECTION_AUTHORITY, &reply.set[i]);
     bool whole = (e->flags & MSG_TC) == 0;
     size_t n = encode_finish(e);
     if (!whole)

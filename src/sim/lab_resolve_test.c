@@ -4,6 +4,7 @@
 #include "base/test.h"
 #include "core/trace_render.h"
 #include "dns/encode.h"
+#include "dnssec/dnskey.h"
 #include "sim/sim.h"
 
 #include <dirent.h>
@@ -50,7 +51,8 @@ struct lab {
     struct resolver_options opt;
     struct sim *sim;
     struct arena arena;
-    unsigned sent; /* questions to servers, by the last one asked */
+    unsigned sent;            /* questions to servers, by the last one asked */
+    char last[NAME_TEXT_MAX]; /* the last name asked for TXT */
     /* the last answer */
     struct msg m;
     size_t n;
@@ -75,8 +77,10 @@ static void on_answer(void *ctx, uint64_t token, struct bytes wire)
 static void on_sent(void *ctx, const struct effect *e)
 {
     struct lab *l = ctx;
-    (void)e;
+    struct query_view v;
     l->sent++;
+    if (query_parse(e->data, &v) == ST_OK && v.q.type == RR_TXT)
+        name_str(v.q.name.w, l->last);
 }
 
 static bool lab_open(struct lab *l, const struct breakage *b, unsigned n)
@@ -293,5 +297,119 @@ TEST(lab_resolve_whole)
                        got && l.m.edns.has_ede ? (int)l.m.edns.ede_code : -1, l.ede_text);
         }
     }
+    lab_close(&l);
+}
+
+static bool break_lab(struct lab *l, const char *word, const char *target)
+{
+    struct breakage b = {0};
+    snprintf(b.word, sizeof b.word, "%s", word);
+    return name_from(target, &b.target) == ST_OK && lab_open(l, &b, 1);
+}
+
+/* RFC 8198: what was proved answers what was not asked; NSEC and NSEC3. */
+TEST(lab_aggressive)
+{
+    static struct lab l;
+    static const char *const first[] = {"nope.example.org", "nope.example.com"};
+    static const char *const next[] = {"nopf.example.org", "nope.example.com"};
+    REQUIRE(lab_open(&l, NULL, 0));
+    for (size_t i = 0; i < ARRAY_LEN(first); i++) {
+        REQUIRE(ask(&l, first[i], RR_A, 0));
+        CHECK(l.sent > 0);
+        REQUIRE(ask(&l, next[i], RR_TXT, 0));
+        test_point(l.sent == 0 && msg_rcode(&l.m) == RCODE_NXDOMAIN && has_ad(&l) &&
+                       l.m.rr_count >= 4,
+                   "%s TXT is known not to exist: %u sent, RCODE %u, %u records", next[i], l.sent,
+                   msg_rcode(&l.m), l.m.rr_count);
+    }
+    /* RFC 8198 section 5.3: another name of the same wildcard. */
+    REQUIRE(ask(&l, "q1.wildcard.org", RR_A, 0));
+    CHECK(l.sent > 0);
+    REQUIRE(ask(&l, "q2.wildcard.org", RR_A, 0));
+    test_point(l.sent == 0 && msg_rcode(&l.m) == RCODE_NOERROR && has_ad(&l) && l.m.rr_count == 4,
+               "a wildcard answers another name: %u sent, %u records", l.sent, l.m.rr_count);
+    CHECK(resolver_counters(sim_resolver(l.sim))->aggressive >= 2);
+    lab_close(&l);
+}
+
+/* RFC 8509 section 3.2. */
+TEST(lab_sentinel)
+{
+    static struct lab l;
+    char name[120];
+    struct ds d;
+    struct bytes rd;
+    REQUIRE(lab_open(&l, NULL, 0));
+    struct rdata_iter it = rdata_iter(anchors_find(l.anchors, name_root));
+    REQUIRE(rdata_iter_next(&it, &rd) && ds_read(rd, &d));
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned tag = i & 1 ? d.tag : (d.tag + 1) % 65536;
+        bool is = i < 2, fails = is != ((i & 1) != 0);
+        snprintf(name, sizeof name, "root-key-sentinel-%s-ta-%05u.wildcard.org", is ? "is" : "not",
+                 tag);
+        REQUIRE(ask(&l, name, RR_A, 0));
+        test_point((msg_rcode(&l.m) == RCODE_SERVFAIL) == fails, "%s: RCODE %u", name,
+                   msg_rcode(&l.m));
+        REQUIRE(ask(&l, name, RR_A, 0)); /* out of the cache */
+        CHECK((msg_rcode(&l.m) == RCODE_SERVFAIL) == fails);
+        REQUIRE(ask(&l, name, RR_A, MSG_CD));
+        CHECK(msg_rcode(&l.m) == RCODE_NOERROR);
+    }
+    lab_close(&l);
+}
+
+/* RFC 9567: the agent that the broken zone's servers name is asked, once, and only if wanted. */
+TEST(lab_error_report)
+{
+    static struct lab l;
+    struct name agent;
+    for (unsigned on = 0; on < 2; on++) {
+        REQUIRE(break_lab(&l, "sig-expired", "www.example.org"));
+        REQUIRE(name_from("wildcard.org", &agent) == ST_OK);
+        l.opt.error_reporting = on;
+        for (unsigned i = 0; i < l.in.host_count; i++) {
+            l.in.host[i].options.report_agent = agent.w;
+            auth_swap(l.in.host[i].auth, l.in.host[i].table, &l.in.host[i].options);
+        }
+        REQUIRE(ask(&l, "www.example.org", RR_A, 0));
+        CHECK_EQ(msg_rcode(&l.m), RCODE_SERVFAIL);
+        CHECK_EQ(resolver_counters(sim_resolver(l.sim))->reports, on);
+        test_point((strcmp(l.last, "_er.1.www.example.org.7._er.wildcard.org.") == 0) == on,
+                   "reporting %s: asked for %s", on ? "on" : "off", l.last);
+        REQUIRE(ask(&l, "www.example.org", RR_A, 0)); /* known to fail: not told again */
+        CHECK_EQ(l.sent, 0);
+        CHECK_EQ(resolver_counters(sim_resolver(l.sim))->reports, on);
+        lab_close(&l);
+    }
+}
+
+/* RFC 7646: not checked until its time is over; RFC 4035 section 3.2.2: CD gets the data, and
+ * others do not get it by that. */
+TEST(lab_negative_anchor_and_cd)
+{
+    static struct lab l;
+    struct negative_anchor n = {.until_s = SIM_START_WALL_S + 600};
+    REQUIRE(break_lab(&l, "sig-expired", "www.example.org"));
+    REQUIRE(ask(&l, "www.example.org", RR_A, MSG_CD));
+    CHECK(msg_rcode(&l.m) == RCODE_NOERROR && !has_ad(&l) && l.m.rr_count == 2);
+    REQUIRE(ask(&l, "www.example.org", RR_A, 0));
+    CHECK_EQ(msg_rcode(&l.m), RCODE_SERVFAIL);
+    CHECK_EQ(l.m.edns.ede_code, 7);
+    REQUIRE(ask(&l, "www.example.org", RR_A, MSG_CD));
+    CHECK_EQ(msg_rcode(&l.m), RCODE_NOERROR);
+    REQUIRE(name_from("example.org", &n.name) == ST_OK);
+    l.opt.negative = &n;
+    l.opt.negative_count = 1;
+    resolver_swap(sim_resolver(l.sim), &l.opt);
+    sim_run_until(l.sim, sim_now(l.sim).mono_us + (LIMIT_BOGUS_S + 1) * 1000000ull);
+    REQUIRE(ask(&l, "www.example.org", RR_A, 0));
+    CHECK(msg_rcode(&l.m) == RCODE_NOERROR && !has_ad(&l));
+    CHECK_EQ(l.m.edns.ede_code, 33);
+    REQUIRE(ask(&l, "www.example.com", RR_A, 0));
+    CHECK(has_ad(&l));
+    sim_run_until(l.sim, sim_now(l.sim).mono_us + 4000 * 1000000ull);
+    REQUIRE(ask(&l, "www.example.org", RR_A, 0));
+    CHECK_EQ(msg_rcode(&l.m), RCODE_SERVFAIL);
     lab_close(&l);
 }
