@@ -108,6 +108,10 @@ def life():
     for words in (['rol', 'x'], ['roll'], ['status', 'a..b'], ['roll', 'x', '-a', '5'], ['generate', 'x', '--bits', '99'], ['ds', 'x', '--digest', '3']):
         r = keys(*words)
         ok(r.returncode == 2 and r.stderr, 'wrong use: keys ' + ' '.join(words), r)
+    for words in (('retire', 'example.org', '99999'), ('delete', 'example.org', 'x'), ('ds-seen', 'example.org', 'x'),
+                  ('ds', 'example.org', 'x'), ('export', 'example.org', 'x', WORK)):
+        r = keys(*words)
+        ok(r.returncode == 1 and r.stderr.count('is no key tag') == 1, 'said once: keys ' + ' '.join(words[:3]), r)
 
 
 def files():

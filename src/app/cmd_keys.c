@@ -38,7 +38,6 @@ bool keys_tag(struct keys_cmd *c, const char *word, uint16_t *ret)
     }
     diag_set(&c->d, SEV_ERROR, "usage", "`banyan keys list` shows the tags",
              "\"%s\" is no key tag: a number up to 65535", word);
-    (void)keys_complain(c);
     return false;
 }
 
@@ -179,7 +178,11 @@ static enum status do_generate(void *ctx, struct keyset *s, struct diag *d)
     if (!role_option(c, &role, d))
         return ST_ESYNTAX;
     policy_from(c, s, role);
-    TRY(keyset_generate(s, role, c->policy.algorithm, c->policy.rsa_bits, c->now, &k));
+    enum status st = keyset_generate(s, role, c->policy.algorithm, c->policy.rsa_bits, c->now, &k);
+    if (st == ST_ELIMIT)
+        diag_set(d, SEV_ERROR, "too-many-keys", "delete those that are not needed",
+                 "%s has %d keys: it can have no more", c->zone_text, KEYSET_KEYS);
+    TRY(st);
     keys_say(c, k, "was made; the next roll takes it");
     return ST_OK;
 }

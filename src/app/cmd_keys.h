@@ -28,7 +28,7 @@ int cmd_keys(int argc, char **argv);
 
 /* Prints c->d. Returns KEYS_FAILED. */
 int keys_complain(const struct keys_cmd *c);
-/* The argument as the tag of a key; false if it is no number. */
+/* The argument as the tag of a key; false, with c->d filled, if it is no number. */
 bool keys_tag(struct keys_cmd *c, const char *word, uint16_t *ret);
 /* Reads c->set; false, having complained, when the zone has no keys or they are damaged. */
 bool keys_read(struct keys_cmd *c);

@@ -219,7 +219,9 @@ int keys_export(struct keys_cmd *c)
     bool one = c->n == 2, found = false;
     struct stat st;
     const char *dir = c->arg[c->n - 1];
-    if ((one && !keys_tag(c, c->arg[0], &tag)) || !keys_read(c))
+    if (one && !keys_tag(c, c->arg[0], &tag))
+        return keys_complain(c);
+    if (!keys_read(c))
         return KEYS_FAILED;
     if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode)) {
         (void)failed(c, dir, "there is no such folder", NULL);

@@ -235,7 +235,9 @@ int keys_ds(struct keys_cmd *c)
     uint16_t tag = 0;
     struct text t = text_heap(1 << 16);
     unsigned n = 0;
-    if ((c->n > 0 && !keys_tag(c, c->arg[0], &tag)) || !keys_read(c))
+    if (c->n > 0 && !keys_tag(c, c->arg[0], &tag))
+        return keys_complain(c);
+    if (!keys_read(c))
         return KEYS_FAILED;
     for (unsigned i = 0; i < c->set.n; i++) {
         const struct zone_key *k = &c->set.key[i];
