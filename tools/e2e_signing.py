@@ -308,6 +308,18 @@ def part_keys():
     s.stop()
 
 
+def part_tight():
+    """A policy whose signatures have little time beside refresh and jitter: they are not renewed again and again."""
+    s = Server([('example.org', 'tight')], [{'name': 'tight', 'validity': '8d'}])
+    s.edit('example.org', lambda t: t + ''.join(f'n{i} A 192.0.2.9\n' for i in range(300)))
+    s.start()
+    serial = s.serial()
+    s.stop()
+    s.start()
+    ok(s.serial() == serial, 'what was just signed is not due', s.text())
+    s.stop()
+
+
 def part_times():
     """A roll by command waits as long as the server's policy and the zone's TTLs want it."""
     s = Server([('example.org', 'slow')], [{'name': 'slow', 'keys': 'split', 'dnskey-ttl': '2d', 'propagation': '3h', 'ds-ttl': '3d'}])
@@ -567,7 +579,7 @@ def part_owner():
 
 def main():
     words = [a for a in sys.argv[1:] if not a.startswith('-')]
-    parts = [part_one_line, part_restart, part_keys, part_times, part_late, part_kill, part_disk, part_disk_online, part_damage, part_clock, part_turned_on, part_odd, part_no_file, part_owner]
+    parts = [part_one_line, part_restart, part_keys, part_tight, part_times, part_late, part_kill, part_disk, part_disk_online, part_damage, part_clock, part_turned_on, part_odd, part_no_file, part_owner]
     if LONG:
         parts.append(part_again)
     for p in parts:

@@ -44,13 +44,21 @@ bool chunk_next(const struct chunk *c, size_t *at, struct made_head *ret, struct
     return true;
 }
 
+/* Over how much expirations are spread: at most half of the time that a new signature has until it
+ * is to be renewed, or some would be so at once, for ever. */
+static uint32_t spread(const struct sign_policy *p)
+{
+    uint32_t time = p->validity_s > p->refresh_s ? p->validity_s - p->refresh_s : 0;
+    return MIN(p->jitter_s, time / 2);
+}
+
 /* Seconds that a new signature of this set ends before the longest: the same for a set each time,
  * spread evenly over all sets, so that they do not have to be renewed in one moment. */
 static uint32_t jitter(const struct signer *s, const struct rrset *set)
 {
     static const struct hash_key key = {0x6a69747465722031u, 0x6a69747465722032u};
     uint8_t id[LIMIT_NAME + 2];
-    uint32_t range = s->plan->policy.jitter_s;
+    uint32_t range = spread(&s->plan->policy);
     if (range == 0)
         return 0;
     size_t n = name_lower(id, set->owner);
@@ -72,7 +80,7 @@ static bool good_for_long(const struct signer *s, const struct rrsig *g)
     const struct sign_policy *p = &s->plan->policy;
     uint32_t now = (uint32_t)s->plan->now;
     int64_t left = (int32_t)(g->expiration - now);
-    return rrsig_time(g, now) == RRSIG_VALID && left > (int64_t)p->refresh_s + p->jitter_s / 24 &&
+    return rrsig_time(g, now) == RRSIG_VALID && left > (int64_t)p->refresh_s + spread(p) / 24 &&
            left <= (int64_t)p->validity_s;
 }
 
