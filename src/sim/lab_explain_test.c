@@ -1,0 +1,166 @@
+/* Each fault of a signer in the lab, in words: what the client is told in the EDE, and what `banyan
+ * explain` says has to be done, and by whom. */
+#include "sim/lab_testlib.h"
+
+struct wanted {
+    const char *word;
+    const char *says; /* in the EDE's text */
+    const char *act;  /* in the explanation */
+};
+
+#define SIGN_AGAIN  "the operator of example.org. has to sign it again"
+#define MEND_SIGNER "the operator of example.org. has to mend its signer"
+#define MEND_CHAIN  "the operator of example.org. has to mend the chain of NSEC or NSEC3 records"
+#define SIGN_IT     "the operator of example.org. has to sign it; if others see signatures"
+#define RIGHT_DS                                                                                   \
+    "the owner of example.org. has to give its registrar the DS of a key that the zone publishes"
+#define LESS_WORK "the operator of example.org. has to use fewer keys and signatures"
+
+static const struct wanted wanted[] = {
+    {"algorithm-roll-half", "the signature of example.org. DNSKEY by key", SIGN_IT},
+    {"all-sigs-missing", "www.example.org. A is missing, though example.org. is signed", SIGN_IT},
+    {"data-changed", "www.example.org. A by key 48081 (ED25519) does not fit the data", SIGN_AGAIN},
+    {"dnskey-expired", "the signature of example.org. DNSKEY by key 48081 (ED25519) expired 10 d",
+     SIGN_AGAIN},
+    {"dnskey-sig-missing", "the signature of example.org. DNSKEY is missing", SIGN_IT},
+    {"ds-for-unsigned", "publishes no keys, though its parent says that it is signed",
+     "the owner of example.org. has to sign the zone, or to have its registrar remove the DS"},
+    {"ds-wrong-digest", "a key with the tag of the DS at its parent, but with another digest",
+     "the owner of example.org. has to give its registrar the right DS"},
+    {"ds-wrong-tag", "the parent's DS names key 48082, the zone publishes 48081", RIGHT_DS},
+    {"insecure-no-proof", "org. does not prove that there is no example.org. DS",
+     "the operator of org. has to mend the chain"},
+    {"key-no-zone-bit", "by a key that is not marked as a zone's key",
+     "the operator of example.org. has to set the ZONE flag of its key"},
+    {"key-wrong-protocol", "by a key of another protocol than DNSSEC",
+     "the operator of example.org. has to set the protocol field"},
+    {"keytrap", "takes more work to check than one question may cost", LESS_WORK},
+    {"ksk-missing", "the parent's DS names key 48081, the zone publishes 8973", RIGHT_DS},
+    {"ksk-revoked", "publishes none of the keys that the DS at its parent names", RIGHT_DS},
+    {"ksk-roll-wrong",
+     "the parent's DS names key 54321, the zone publishes 48081: the DS at the "
+     "registrar is old",
+     RIGHT_DS},
+    {"nsec-expired", "mail.example.org. NSEC by key 48081 (ED25519) expired 10 d ago", SIGN_AGAIN},
+    {"nsec-missing", "example.org. does not prove that there is no nowhere.example.org. A",
+     MEND_CHAIN},
+    {"nsec-sig-missing", "mail.example.org. NSEC is missing", SIGN_IT},
+    {"nsec-wrong-next", "does not prove that there is no nowhere.example.org. A", MEND_CHAIN},
+    {"nsec-wrong-nodata", "does not prove that there is no www.example.org. MX", MEND_CHAIN},
+    {"nsec3-no-encloser", "does not prove that there is no nowhere.example.org. A", MEND_CHAIN},
+    {"nsec3-unknown-hash", "does not prove that there is no nowhere.example.org. A", MEND_CHAIN},
+    {"sig-corrupt", "does not fit the data", SIGN_AGAIN},
+    {"sig-expired", "expired 10 d ago, on 2025-12-22T00:00:00Z", SIGN_AGAIN},
+    {"sig-inverted", "ends before it begins", MEND_SIGNER},
+    {"sig-labels-large", "claims more labels than the name has", MEND_SIGNER},
+    {"sig-labels-small", "example.org. does not prove that there is no www.example.org. A",
+     MEND_CHAIN},
+    {"sig-missing", "www.example.org. A is missing, though example.org. is signed", SIGN_IT},
+    {"sig-not-yet-valid", ", on 2026-01-11T00:00:00Z",
+     "the operator of example.org. has to set the signer's clock and sign again"},
+    {"sig-ttl-raised", "does not fit the data", SIGN_AGAIN},
+    {"sig-wrong-signer", "is by another zone",
+     "the operator of example.org. has to sign with the zone's own keys"},
+    {"sig-wrong-tag", "by key 48082 (ED25519) is by a key that the zone does not publish",
+     "the operator of example.org. has to publish the key again"},
+    {"soa-sig-missing", "the signature of example.org. SOA is missing", SIGN_IT},
+    {"wildcard-no-proof", "wildcard.org. does not prove that there is no x.wildcard.org. A",
+     "the operator of wildcard.org. has to mend the chain"},
+    {"zone-expired", "example.org. DNSKEY by key 48081 (ED25519) expired", SIGN_AGAIN},
+    {"zsk-missing", "by a key that the zone does not publish",
+     "the operator of example.org. has to publish the key again"},
+};
+
+static char explanation[4000];
+
+static void explain(void *ctx, struct bytes answer, const struct trace *trace)
+{
+    struct text t = text_of(explanation, sizeof explanation);
+    (void)ctx;
+    (void)answer;
+    trace_explain(trace, &t);
+}
+
+static void try_fault(const struct wanted *w)
+{
+    struct recipe r;
+    struct diag d = {0};
+    struct breakage b = {0};
+    char dir[1200];
+    struct name name;
+    uint16_t type;
+    static struct lab l;
+    snprintf(dir, sizeof dir, "%s/lab", test_source_dir());
+    snprintf(b.word, sizeof b.word, "%s", w->word);
+    if (recipe_load(&files, dir, w->word, &r, &d) != ST_OK ||
+        name_from(r.target, &b.target) != ST_OK || name_from(r.qname, &name) != ST_OK ||
+        !rr_type_parse(bytes_str(r.qtype), &type) || !lab_open(&l, &b, 1)) {
+        test_point(false, "%s: the lab does not open", w->word);
+        return;
+    }
+    bool got = ask(&l, r.qname, type, 0);
+    test_point(got && strstr(l.ede_text, w->says) != NULL, "%s: the client is told: %s", w->word,
+               l.ede_text);
+    struct resolve_task task = {.name = name.w,
+                                .type = type,
+                                .rclass = CLASS_IN,
+                                .cold = true,
+                                .armed = true,
+                                .done = explain};
+    explanation[0] = '\0';
+    got = resolver_resolve(sim_resolver(l.sim), &task, sim_now(l.sim)) == ST_OK;
+    sim_kick(l.sim);
+    sim_run_until(l.sim, sim_now(l.sim).mono_us + ANSWER_US);
+    test_point(got && strstr(explanation, w->says) != NULL && strstr(explanation, w->act) != NULL,
+               "%s: explained: %s", w->word, explanation);
+    lab_close(&l);
+}
+
+/* Issue: the sentence of each fault, and who must act. */
+TEST(lab_explain_faults)
+{
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+        try_fault(&wanted[i]);
+}
+
+static void explained_at(struct lab *l, const char *name, const char *says, const char *act)
+{
+    struct name n;
+    REQUIRE(name_from(name, &n) == ST_OK);
+    struct resolve_task task = {.name = n.w,
+                                .type = RR_A,
+                                .rclass = CLASS_IN,
+                                .cold = true,
+                                .armed = true,
+                                .done = explain};
+    explanation[0] = '\0';
+    CHECK(resolver_resolve(sim_resolver(l->sim), &task, sim_now(l->sim)) == ST_OK);
+    sim_kick(l->sim);
+    sim_run_until(l->sim, sim_now(l->sim).mono_us + ANSWER_US);
+    test_point(strstr(explanation, says) != NULL && strstr(explanation, act) != NULL, "%s: %s",
+               name, explanation);
+}
+
+/* The clock of this machine is wrong: it says so, and nobody else is to blame; once it is right all
+ * is well within half a minute. */
+TEST(lab_explain_clock)
+{
+    static struct lab l;
+    static const int64_t wrong[] = {-400 * 86400ll, 400 * 86400ll};
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        REQUIRE(lab_open(&l, NULL, 0));
+        sim_step_wall(l.sim, wrong[i]);
+        REQUIRE(ask(&l, "www.example.org", RR_A, 0));
+        CHECK_EQ(msg_rcode(&l.m), RCODE_SERVFAIL);
+        CHECK_EQ(l.m.edns.ede_code, wrong[i] < 0 ? 8 : 7);
+        test_point(strstr(l.ede_text, "the clock of this machine says 20") != NULL, "EDE: %s",
+                   l.ede_text);
+        explained_at(&l, "www.example.com", "that is probably wrong",
+                     "whoever runs this machine has to set its clock");
+        sim_step_wall(l.sim, -wrong[i]);
+        sim_run_until(l.sim, sim_now(l.sim).mono_us + (LIMIT_BOGUS_S + 1) * 1000000ull);
+        REQUIRE(ask(&l, "www.example.org", RR_A, 0));
+        CHECK(msg_rcode(&l.m) == RCODE_NOERROR && has_ad(&l));
+        lab_close(&l);
+    }
+}
