@@ -38,6 +38,7 @@ static void store(struct resolver *r, struct lookup *l, struct rrset *set, bool 
     struct cache_with w;
     uint32_t most = set->ttl;
     with_reply(l, set, false, &most, now, &w, more);
+    negative_bound(r, l, &most, now);
     set->ttl = MIN(ttl_clamp(r, set->ttl), most);
     cache_put(l->job->cache, set, aa ? RANK_ANSWER : RANK_NONAUTH_ANSWER, &w, now);
     if (w.trust == CACHE_SECURE && w.more_count > 1)
@@ -94,6 +95,7 @@ static void denied(struct resolver *r, struct lookup *l, struct reading *rd, boo
         struct cache_with w;
         uint32_t minimum = get_be32(soa->rdata + soa->rdata_size - 4), most = soa->ttl;
         with_reply(l, soa, true, &most, now, &w, more);
+        negative_bound(r, l, &most, now);
         soa->ttl = MIN(MIN(most, minimum), MIN(r->opt->negative_ttl_max_s, r->opt->ttl_max_s));
         cache_put_negative(l->job->cache, nx ? CACHE_NXDOMAIN : CACHE_NODATA, l->at, l->type,
                            CLASS_IN, soa->ttl, soa, 0, &w, now);

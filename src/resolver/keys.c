@@ -110,7 +110,9 @@ void keys_take(struct resolver *r, struct lookup *l, const struct reading *rd,
     name_copy(v.owner.w, l->name.w);
     if (t.reason == TRUST_NO_DS_KEY || t.reason == TRUST_DS_MISMATCH)
         mismatch_words(&l->ds, &dnskey, &words);
-    note_bogus(l, now, &v, l->name.w, NULL, buf);
+    note_bogus(l, now, &v, l->name.w, NULL, buf[0] != '\0' ? buf : plain_words(&v, a));
     bogus_keep(l, &v, l->name.w);
+    if (edns_once_more(r, l, &v, a, now))
+        return;
     bogus_try_next(r, l, &v, a, now);
 }

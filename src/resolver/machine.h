@@ -459,6 +459,13 @@ void judge_begin(struct resolver *r, struct lookup *l, struct now now, struct ju
 /* Notes that validation failed: with these words, or (NULL) those of the verdict; and `more`. */
 void note_bogus(struct lookup *l, struct now now, const struct verdict *v, const uint8_t *zone,
                 const char *words, const char *more);
+/* What there is to say of a missing signature where the server was asked without EDNS, or "". */
+const char *plain_words(const struct verdict *v, const struct cut_address *a);
+/* Signatures are missing where the server was asked without EDNS: asks it with EDNS once more. What
+ * is remembered of a server's lack of EDNS came from unsigned replies, and must not take the
+ * signatures of a zone away for long (CVE-2026-52690). False: that is not so, or was done. */
+bool edns_once_more(struct resolver *r, struct lookup *l, const struct verdict *v,
+                    struct cut_address *a, struct now now);
 /* The same server is no use: another one, or the end. */
 void bogus_try_next(struct resolver *r, struct lookup *l, const struct verdict *v,
                     struct cut_address *a, struct now now);
@@ -471,6 +478,9 @@ void walk_begin(struct resolver *r, struct lookup *l, const uint8_t *target, str
 bool walk_on(struct resolver *r, struct lookup *l, struct now now);
 /* No more than a look: true if the walk is at its end without a step. */
 bool walk_settled(const struct walk *w);
+/* What is believed for the sake of a negative trust anchor lives no longer than that (RFC 7646). */
+void negative_bound(const struct resolver *r, const struct lookup *l, uint32_t *ttl,
+                    struct now now);
 void walk_child_done(struct resolver *r, struct lookup *parent, const struct lookup *c,
                      struct now now);
 void walk_end(struct lookup *l);

@@ -247,27 +247,36 @@ static bool deepen(struct resolver *r, struct lookup *l, const struct verdict *v
     return true;
 }
 
+const char *plain_words(const struct verdict *v, const struct cut_address *a)
+{
+    return v->reason == TRUST_NO_SIGNATURE && a->plain
+               ? " (the server, or something before it, does not take EDNS, without which there "
+                 "are no signatures)"
+               : "";
+}
+
+bool edns_once_more(struct resolver *r, struct lookup *l, const struct verdict *v,
+                    struct cut_address *a, struct now now)
+{
+    if (v->reason != TRUST_NO_SIGNATURE || !a->plain || a->edns_again)
+        return false;
+    servers_edns_again(r->servers, &a->addr, now);
+    a->no_edns = false;
+    a->edns_again = true;
+    l->phase = PHASE_ASK;
+    return true;
+}
+
 /* The reply is no good. */
 static bool refuse(struct resolver *r, struct lookup *l, const struct verdict *v,
                    struct cut_address *a, struct now now)
 {
-    const char *hint = "";
-    if (v->reason == TRUST_NO_SIGNATURE && a->plain)
-        hint = " (the server, or something before it, does not take EDNS, without which there are "
-               "no signatures)";
-    note_bogus(l, now, v, l->walk.at->zone.w, NULL, hint);
+    note_bogus(l, now, v, l->walk.at->zone.w, NULL, plain_words(v, a));
     bogus_keep(l, v, l->walk.at->zone.w);
     l->pending = (struct bytes){NULL, 0};
     l->walked = false;
-    /* What is remembered of a server's lack of EDNS came from unsigned replies, and must not take
-     * the signatures of a zone away for long (CVE-2026-52690). */
-    if (v->reason == TRUST_NO_SIGNATURE && a->plain && !a->edns_again) {
-        servers_edns_again(r->servers, &a->addr, now);
-        a->no_edns = false;
-        a->edns_again = true;
-        l->phase = PHASE_ASK;
+    if (edns_once_more(r, l, v, a, now))
         return false;
-    }
     bogus_try_next(r, l, v, a, now);
     return false;
 }

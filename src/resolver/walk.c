@@ -82,6 +82,14 @@ static const struct negative_anchor *negative_anchor(const struct resolver *r, c
     return NULL;
 }
 
+void negative_bound(const struct resolver *r, const struct lookup *l, uint32_t *ttl, struct now now)
+{
+    if (l->part_reason != TRUST_NEGATIVE_ANCHOR || l->walk.at == NULL)
+        return;
+    const struct negative_anchor *n = negative_anchor(r, l->walk.at->zone.w, now);
+    *ttl = n == NULL ? 0 : (uint32_t)MIN(*ttl, n->until_s - now.wall_s);
+}
+
 void walk_begin(struct resolver *r, struct lookup *l, const uint8_t *target, struct now now)
 {
     struct walk *w = &l->walk;
