@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
-"""banyan query against a small server that lies, keeps silent and truncates. Prints TAP.
+"""banyan query against a small server that lies, keeps silent and truncates; and +validate against a lab, its
+resolver, and a forwarder that loses signatures or changes data. Prints TAP.
 
-    BANYAN_BUILD=build tools/e2e_query.py
+    BANYAN_BUILD=build tools/e2e_query.py [--recipes all]
 """
 import json
 import os
+import re
+import shutil
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -232,9 +236,265 @@ def usage():
     ok(r.returncode == 0 and 'examples:' in r.stdout and '+[no]dnssec' in r.stdout, '--help', r.all)
 
 
+# --- +validate ---
+
+# name, type, verdict, words of the chain
+WHOLE = (('www.example.org', 'A', 'secure', ('anchor 44807 (RSASHA256)', 'org.  ', 'DS 55770 (ECDSAP256SHA256, SHA-256), signed by org. key',
+                                             'www.example.org. A  signed by example.org. key 55770')),
+         ('nowhere.example.org', 'A', 'secure', ('there is no such name', 'covers nowhere.example.org.', 'covers *.example.org.')),
+         ('www.example.org', 'MX', 'secure', ('there is A, AAAA, but no MX',)),
+         ('nowhere.org', 'A', 'secure', ('matches the closest encloser org.', 'covers nowhere.org.', 'covers *.org.')),
+         ('x.wildcard.org', 'A', 'secure', ('made from the wildcard *.wildcard.org.', 'covers x.wildcard.org.')),
+         ('x.wildcard.org', 'AAAA', 'secure', ('the wildcard has A, MX, TXT, but no AAAA',)),
+         ('ent.wildcard.org', 'A', 'secure', ('has no records, only names below it',)),
+         ('x.ent.wildcard.org', 'A', 'secure', ('covers *.ent.wildcard.org.',)),
+         ('one.chain.org', 'A', 'secure', ('one.chain.org. CNAME', '-> two.chain.net.', 'www.example.com. A')),
+         ('www.old.moved.org', 'A', 'secure', ('old.moved.org. DNAME', '-> www.example.com.')),
+         ('101.96/27.2.0.192.in-addr.arpa', 'PTR', 'secure', ('0.192.in-addr.arpa.', 'no zone of its own')),
+         ('www.example.net', 'A', 'insecure', ('example.net.  ', 'no DS: the chain ends here', 'covers example.net. (opt-out)',
+                                              'the zone example.net. is not signed, as its parent proves')),
+         ('host.c.b.a.deep.org', 'A', 'insecure', ('NSEC b.a.deep.org.: there is NS, but no DS', 'ED448', 'not checked')),
+         ('nowhere.example.co.jp', 'A', 'insecure', ('the zone jp. is not signed',)),
+         ('example.org', 'DS', 'secure', ('example.org. DS  signed by org. key',)),
+         ('example.net', 'DS', 'insecure', ('there is no DS', '(opt-out)')),
+         ('.', 'DS', 'secure', ('there is NS, SOA, DNSKEY, but no DS',)),
+         ('.', 'NS', 'secure', ('signed by . key',)),
+         ('org', 'DNSKEY', 'secure', ('org. DNSKEY  signed by org. key',)),
+         ('example.org', 'ANY', 'secure', ('signed by example.org. key',)))
+
+# recipe, words, and those of a resolver's replies if they differ
+RECIPES = {
+    'sig-expired': ('www.example.org. A  no good signature  <- BROKEN HERE', 'expired 10 d ago', 'has to sign it again'),
+    'sig-not-yet-valid': ('becomes valid only in',),
+    'sig-missing': ('www.example.org. A  no signature  <- BROKEN HERE', 'is missing, though example.org. is signed'),
+    'data-changed': ('does not fit the data',),
+    'sig-wrong-signer': ('is by another zone',),
+    'dnskey-expired': ('key 55770  <- BROKEN HERE', 'example.org. DNSKEY by key 55770 (ECDSAP256SHA256) expired'),
+    'ksk-missing': ("the parent's DS names key 55770, the zone publishes", 'the DS at the registrar is old',
+                    'has to give its registrar the DS'),
+    'ds-wrong-digest': ('with another digest',),
+    'ds-for-unsigned': ('publishes no keys, though its parent says that it is signed',),
+    'ds-unknown-digest': ('by digests that are not supported here',),
+    'ds-removed': ('no DS: the chain ends here',),
+    'key-unknown-algorithm': ('algorithm 200',),
+    'insecure-no-proof': ('org. does not prove that there is no example.org. DS', 'there is no DS; without a good proof'),
+    'nsec-missing': ('does not prove that there is no nowhere.example.org. A', 'has to mend the chain'),
+    'nsec-expired': ('NSEC by key', 'expired 10 d ago'),
+    'nsec-wrong-nodata': ('does not prove that there is no www.example.org. MX',),
+    'nsec3-iterations': ('hashes its names more often', 'should use 0 iterations'),
+    'wildcard-no-proof': ('does not prove that there is no x.wildcard.org. A',),
+    'stale-secondary': (), 'algorithm-roll-early': (),
+}
+# Replies of a resolver leave out denial records without signatures: what is left proves nothing. And what is
+# insecure for a reason of its own says so.
+OTHER_EDE = {'nsec-sig-missing': 12, 'unsigned-iterations-2500': 27}
+# Too much for one query of a resolver, but not for somebody who waits for the answer.
+OTHER_VERDICT = {'sigs-wrong-chain': 'secure'}
+
+
+class Lab:
+    def __init__(self):
+        self.tmp = tempfile.mkdtemp(prefix='banyan-query-')
+        self.data, self.run = os.path.join(self.tmp, 'lab'), os.path.join(self.tmp, 'run')
+        shutil.copytree(os.path.join(ROOT, 'lab'), self.data)
+        path = os.path.join(self.data, 'topology.yaml')
+        text = re.sub(r'delay: \d+ ms', 'delay: 1 ms', open(path).read())
+        open(path, 'w').write(text)
+        self.env = dict(os.environ, BANYAN_LAB_RUN=self.run, BANYAN_LAB=self.data, NO_COLOR='1')
+        self.banyan('lab', 'up')
+        m = re.search(r'^resolver 127\.0\.0\.1:(\d+)', open(os.path.join(self.run, 'state')).read(), re.M)
+        self.port = int(m.group(1))
+
+    def banyan(self, *words):
+        r = subprocess.run([BANYAN, *words], capture_output=True, text=True, timeout=120, env=self.env)
+        r.all = f'exit {r.returncode}\n{r.stdout}\n{r.stderr}'
+        return r
+
+    def query(self, *words):
+        return self.banyan('query', *words)
+
+    def flush(self):
+        self.banyan('ctl', '--socket', os.path.join(self.run, 'control'), 'flush')
+
+    def down(self):
+        self.banyan('lab', 'down')
+        shutil.rmtree(self.tmp, ignore_errors=True)
+
+
+def verdict_of(r):
+    m = re.search(r'^;; (secure|insecure|bogus|undecided): ', r.stdout, re.M)
+    return m.group(1) if m else 'none'
+
+
+def whole(lab):
+    for name, rtype, want, words in WHOLE:
+        for way in (('--lab',), ('@lab', '+validate')):
+            r = lab.query(*way, name, rtype)
+            missing = [w for w in words if w not in r.stdout]
+            if way[0] == '@lab' and rtype == 'ANY':
+                missing = []
+            ok(r.returncode == 0 and verdict_of(r) == want and not missing, f'{way[0]} {name} {rtype}: {want}',
+               f'missing {missing}\n{r.all}')
+
+
+def recipes(lab):
+    faults = os.path.join(lab.data, 'faults')
+    words = [w[:-6] for w in sorted(os.listdir(faults))] if '--recipes' in sys.argv else RECIPES
+    for word in words:
+        text = open(os.path.join(faults, word + '.fault')).read()
+        m = re.search(r'^verdict (\w+)', text, re.M)
+        if m is None:
+            continue
+        want = OTHER_VERDICT.get(word, m.group(1))
+        ede = int((re.search(r'^ede\s+(\d+)', text, re.M) or [0, 0])[1])
+        target, name, rtype = re.search(r'^try\s+(\S+) (\S+) (\S+)', text, re.M).groups()
+        r = lab.banyan('lab', 'break', word, target)
+        if r.returncode:
+            ok(False, f'{word} can be broken', r.all)
+            continue
+        for way in (('--lab',), ('@lab', '+validate')):
+            if word == 'stale-secondary' and way[0] == '@lab':
+                continue  # with CD a resolver gives what the first server says
+            r = lab.query(*way, name, rtype)
+            j = json.loads(lab.query(*way, name, rtype, '--json').stdout or '{}').get('validation', {})
+            said = verdict_of(r)
+            good = (r.returncode == 1) == (want == 'bogus') and (said == want or (said == 'undecided' and want == 'bogus'))
+            good = good and said == j.get('verdict') and (want == 'secure' or j.get('ede', 0) == OTHER_EDE.get(word, ede))
+            missing = [w for w in RECIPES.get(word, ()) if w not in r.stdout]
+            broken = [x for x in j.get('chain', ()) if x['broken']]
+            good = good and len(broken) == (r.returncode == 1)
+            ok(good and not missing, f'{way[0]} {word}: {want}, EDE {ede}', f'missing {missing} {j.get("ede")} {len(broken)}\n{r.all}')
+        lab.banyan('lab', 'fix')
+        lab.flush()
+
+
+class Forwarder:
+    """Stands before the lab's resolver and passes on what `change(query)` and `spoil(reply)` leave of it."""
+
+    def __init__(self, port, change, spoil=lambda reply: reply):
+        self.port, self.change, self.spoil = port, change, spoil
+        for _ in range(50):
+            self.tcp, self.udp = socket.socket(), socket.socket(type=socket.SOCK_DGRAM)
+            self.tcp.bind(('127.0.0.1', 0))
+            try:
+                self.udp.bind(self.tcp.getsockname())
+                break
+            except OSError:
+                continue
+        self.tcp.listen(8)
+        self.at = f'@127.0.0.1:{self.tcp.getsockname()[1]}'
+        threading.Thread(target=self.serve_udp, daemon=True).start()
+        threading.Thread(target=self.serve_tcp, daemon=True).start()
+
+    def pass_on(self, query):
+        query = self.change(query)
+        with socket.create_connection(('127.0.0.1', self.port), 20) as c:
+            c.sendall(struct.pack('>H', len(query)) + query)
+            n = struct.unpack('>H', c.recv(2, socket.MSG_WAITALL))[0]
+            return self.spoil(c.recv(n, socket.MSG_WAITALL))
+
+    def serve_udp(self):
+        while True:
+            query, who = self.udp.recvfrom(65535)
+            out = self.pass_on(query)
+            if len(out) > 1232:
+                out = out[:2] + bytes([out[2] | 2]) + out[3:4] + b'\0\1' + b'\0' * 6 + question(query)[1]
+            self.udp.sendto(out, who)
+
+    def serve_tcp(self):
+        while True:
+            c, _ = self.tcp.accept()
+            with c:
+                n = struct.unpack('>H', c.recv(2, socket.MSG_WAITALL))[0]
+                out = self.pass_on(c.recv(n, socket.MSG_WAITALL))
+                c.sendall(struct.pack('>H', len(out)) + out)
+
+
+def opt_at(query):
+    return len(question(query)[1]) + 12
+
+
+def without_do(query):
+    at = opt_at(query)
+    return query[:at + 7] + b'\0\0' + query[at + 9:]
+
+
+def without_opt(query):
+    return query[:10] + b'\0\0' + query[12:opt_at(query)]
+
+
+def without_do_for_a(query):
+    return without_do(query) if question(query)[2] == 1 else query
+
+
+def forwarders(lab):
+    anchor = ('--anchor', os.path.join(lab.run, 'anchor.ds'))
+    ask_at = lambda f: lab.query(f.at, *anchor, 'www.example.org')
+    r = ask_at(Forwarder(lab.port, lambda q: q))
+    ok(r.returncode == 0 and verdict_of(r) == 'secure', 'a good forwarder: secure', r.all)
+    for how, words in ((without_do, 'loses DO'), (without_opt, 'knows no EDNS')):
+        r = ask_at(Forwarder(lab.port, how))
+        ok(r.returncode == 1 and 'not even the zone of the trust anchor comes with signatures' in r.stdout and
+           'the operator of that server' in r.stdout and re.search(r'^;;   \. .*BROKEN HERE$', r.stdout, re.M),
+           'a forwarder that ' + words + ' is told from a broken zone', r.all)
+    r = ask_at(Forwarder(lab.port, without_do_for_a))
+    ok(r.returncode == 1 and 'www.example.org. A  no signature  <- BROKEN HERE' in r.stdout and 'without @SERVER' in r.stdout,
+       'signatures lost of the data only: how to tell', r.all)
+    r = ask_at(Forwarder(lab.port, lambda q: q, lambda m: m.replace(bytes([192, 0, 2, 80]), bytes([192, 0, 2, 66]))))
+    ok(r.returncode == 1 and 'does not fit the data' in r.stdout and '192.0.2.66' in r.stdout, 'changed data is found out', r.all)
+    f = Forwarder(lab.port, lambda q: q, lambda m: m.replace(bytes([192, 0, 2, 80]), bytes([192, 0, 2, 66])))
+    r = lab.query(f.at, *anchor, 'www.example.org', '+short')
+    ok(r.returncode == 1 and r.stdout == '' and 'bogus' in r.stderr, '+short shows nothing that cannot be believed', r.all)
+    r = lab.query(f'@127.0.0.1:{PORT}', *anchor, 'silent.example.', '+time=0.2', '+tries=1')
+    ok(r.returncode == 9 and 'undecided' in r.stdout and 'did not reply' in r.stdout, 'no reply: exit 9', r.all)
+    r = lab.query(f'@127.0.0.1:{PORT}', *anchor, 'www.example.', '+time=0.2', '+tries=1')
+    ok(r.returncode == 1 and 'not even the zone of the trust anchor' in r.stdout, 'a server that invents zones', r.all)
+
+
+def validate_forms(lab):
+    r = lab.query('--lab', 'www.example.org', '+short')
+    ok(r.stdout == '192.0.2.80\n' and r.returncode == 0, '+validate +short', r.all)
+    r = lab.query('--lab', 'www.example.org')
+    ok('RRSIG' not in r.stdout and 'secure\n' in r.stdout.splitlines(True)[0] and '\033' not in r.stdout,
+       'the first line has the verdict; no signatures, no colour', r.all)
+    r = lab.query('--lab', 'www.example.org', '+dnssec', '--color', 'always')
+    ok('RRSIG' in r.stdout and '\033[32msecure' in r.stdout, '+dnssec shows signatures; --color always', r.all)
+    j = json.loads(lab.query('--lab', 'nowhere.example.org', '--json').stdout)
+    kinds = [x['kind'] for x in j['validation']['chain']]
+    proof = j['validation']['chain'][-1]['proof']
+    ok(kinds == ['anchor', 'zone', 'zone', 'denial'], 'the chain as JSON', kinds)
+    ok([p['role'] for p in proof] == ['covers', 'wildcard-covers'] and proof[0]['of'] == 'nowhere.example.org.' and
+       j['validation']['verdict'] == 'secure' and 'until' in j['validation'], 'the proof as JSON', proof)
+    r = lab.query('www.example.org', '+validate', '--hints', os.path.join(lab.run, 'root.hints'))
+    ok(r.returncode == 2 and '--anchor FILE' in r.stderr, 'another root without an anchor', r.all)
+    r = lab.query('--lab', 'www.example.org', '+anchor=/nonexistent')
+    ok(r.returncode == 2 and '/nonexistent' in r.stderr, 'an anchor that is not there', r.all)
+    wrong = os.path.join(lab.tmp, 'wrong.ds')
+    open(wrong, 'w').write('. IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n')
+    r = lab.query('--lab', 'www.example.org', '+anchor=' + wrong)
+    ok(r.returncode == 1 and 'the trust anchor names key 20326, the zone publishes' in r.stdout, 'a wrong anchor', r.all)
+    for words, hint in ((('www.example.org', 'RRSIG'), 'the type that they cover'), (('example.org', 'AXFR'), 'ANY'),
+                        (('example.org', 'CH'), 'class'), (('example.org', '--hex'), '--json'), (('example.org', '+opcode=NOTIFY'), 'opcode'),
+                        (('example.org', '+validat3'), '+validate'), (('example.org', '+anchor'), '+anchor=root.key')):
+        r = lab.query('--lab', *words)
+        ok(r.returncode == 2 and hint in r.stderr and r.stdout == '', '+validate: wrong usage: ' + ' '.join(words), r.all)
+    r = lab.query('--lab', 'www.alllame.org')
+    ok(r.returncode == 9 and 'banyan explain' in r.stdout and verdict_of(r) == 'undecided', 'nobody answers: undecided', r.all)
+    r = lab.query('--help')
+    ok('+[no]validate' in r.stdout and '--anchor' in r.stdout and 'Exit status' in r.stdout, '--help tells of +validate', r.all)
+
+
 forms()
 wire()
 trouble()
 usage()
+the_lab = Lab()
+try:
+    whole(the_lab)
+    validate_forms(the_lab)
+    forwarders(the_lab)
+    recipes(the_lab)
+finally:
+    the_lab.down()
 print(f'1..{points}')
 sys.exit(failed != 0)

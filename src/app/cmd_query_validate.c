@@ -113,7 +113,7 @@ static bool ask_here(void *ctx, const uint8_t *name, uint16_t type, struct bytes
     a->rcode = RCODE_SERVFAIL;
     enum status st = local_run(a->local, &task, LOCAL_MS);
     if (st == ST_OK && a->rcode == RCODE_SERVFAIL) {
-        task.unchecked = true;
+        task.unchecked = task.cold = true; /* cold: the failure is remembered */
         a->n = 0;
         st = local_run(a->local, &task, LOCAL_MS);
     }

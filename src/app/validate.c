@@ -210,7 +210,7 @@ static enum status walk(struct walker *w, const uint8_t *target, struct ground *
         st = chain_feed(c, &j, r);
         bool ended = st == ST_OK && !chain_next(c, &more);
         struct verdict v = chain_verdict(c);
-        if (ended && v.trust == TRUST_INSECURE && v.reason == TRUST_UNSIGNED && l != NULL)
+        if (ended && v.trust == TRUST_INSECURE && l != NULL && q.type == RR_DS)
             l->kind = LINK_NO_DS;
         if (l != NULL) {
             l->broken = ended && v.trust != TRUST_SECURE && v.trust != TRUST_INSECURE;
@@ -360,7 +360,8 @@ static enum status judge_by(struct walker *w, const struct reply *r, struct zone
     return reply_judge(&j, keys, r, ret, &room, &next);
 }
 
-/* A zone further down may be on the same servers: then its keys count, or that it is not signed. */
+/* A zone further down than the signatures say may be on the same servers: then its keys count, or
+ * that it is not signed. */
 static enum status deepen(struct walker *w, const struct reply *r, struct ground *g,
                           struct verdict *v)
 {
@@ -368,8 +369,9 @@ static enum status deepen(struct walker *w, const struct reply *r, struct ground
     unsigned shown = w->out->links;
     struct ground below;
     struct verdict again;
-    if (v->trust != TRUST_BOGUS || (v->reason != TRUST_NO_SIGNATURE &&
-                                    v->reason != TRUST_WRONG_SIGNER && v->reason != TRUST_NO_PROOF))
+    if (v->trust != TRUST_BOGUS ||
+        (v->reason != TRUST_NO_SIGNATURE && v->reason != TRUST_WRONG_SIGNER &&
+         v->reason != TRUST_NO_PROOF && v->reason != TRUST_NO_KEY))
         return ST_OK;
     TRY(walk(w, most, &below));
     bool better = below.trust == TRUST_INSECURE;
@@ -382,7 +384,7 @@ static enum status deepen(struct walker *w, const struct reply *r, struct ground
     }
     if (st != ST_OK || !better) {
         zone_keys_free(below.keys);
-        w->out->links = below.trust == TRUST_SECURE ? w->out->links : shown;
+        w->out->links = shown;
         return st;
     }
     zone_keys_free(g->keys);
@@ -416,18 +418,29 @@ static enum status one_name(struct walker *w, const struct reply *r, bool *ret_m
     return st;
 }
 
-/* ANY: each set on its own (RFC 4035 section 3.1.3 has no more to say of it, RFC 8482 less). */
+/* ANY: each set on its own (RFC 8482 leaves it to the server which ones there are). Those that come
+ * without signatures are asked for once more, by their own type: a resolver may have put the answer
+ * together from what it had. */
 static enum status any_sets(struct walker *w, const struct reply *r, bool *ret_any)
 {
-    struct reply one = *r;
+    struct reply_set *room = arena_alloc(&w->out->arena, LIMIT_REPLY_SETS * sizeof *room);
     struct name next;
     bool more;
     *ret_any = false;
+    if (room == NULL)
+        return ST_ENOMEM;
     for (unsigned i = 0; i < r->n; i++) {
-        if (r->set[i].section != SECTION_ANSWER || !name_equal(r->set[i].set.owner, r->name))
+        const struct reply_set *s = &r->set[i];
+        struct reply one = *r, own;
+        if (s->section != SECTION_ANSWER || !name_equal(s->set.owner, r->name))
             continue;
-        one.type = r->set[i].set.type;
+        one.type = s->set.type;
         *ret_any = true;
+        if (s->sigs.count == 0) {
+            const struct asked *a = ask(w, r->name, one.type);
+            if (a != NULL && a->good && part_of(&a->reply, r->name, one.type, room, &own))
+                one = own;
+        }
         TRY(one_name(w, &one, &more, &next));
     }
     return ST_OK;

@@ -148,7 +148,7 @@ static void data_link(const struct view *w, const struct chain_link *l)
         text_str(out, ", ");
     }
     if (l->plain) {
-        text_str(out, "not signed, as nothing is below the end of the chain");
+        text_str(out, "not checked: it lies below the end of the chain");
     } else if (l->by.tag != 0 && l->by.trust == TRUST_SECURE) {
         by_text(w, &l->by, l->zone.w);
         if (l->by.wildcard) {
@@ -165,21 +165,23 @@ static void denial_link(const struct view *w, const struct chain_link *l)
 {
     struct text *out = w->out;
     char buf[24];
-    if (l->kind == LINK_NO_CUT)
+    if (l->kind == LINK_NO_CUT && l->broken)
+        text_str(out, "there is no DS");
+    else if (l->kind == LINK_NO_CUT)
         text_str(out, l->no_name ? "there is no such name" : "no zone of its own");
     else if (l->kind == LINK_NO_DS)
-        text_str(out, "no DS: what is below is not signed from here");
+        text_str(out, "no DS: the chain ends here");
     else if (l->no_name)
         text_str(out, "there is no such name");
     else
         text_fmt(out, "there is no %s", rr_type_str(l->type, buf));
     if (l->plain)
-        text_str(out, ", without proof, as nothing is below the end of the chain");
+        text_str(out, "; not checked: it lies below the end of the chain");
     else if (l->proofs > 0) {
-        text_str(out, ", ");
+        text_str(out, "; ");
         by_text(w, &l->by, l->zone.w);
     } else {
-        text_str(out, ", without a good proof");
+        text_str(out, l->broken ? "; without a good proof" : "; the proof is not taken");
     }
 }
 
