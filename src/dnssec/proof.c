@@ -184,30 +184,46 @@ struct enclosing {
     bool opt_out;    /* of the span that covers the next closer name */
 };
 
-/* From the zone downwards: the first pair of a name that exists and a longer one that does not is
- * the proof, because below a name that does not exist nothing does. So a question with a hundred
- * labels below it, which costs an attacker nothing, costs no hash more (CVE-2023-50868). */
+/* An encloser that exists and a name one label longer that does not. */
+static enum proof enclosed(unsigned labels, const struct nsec3 *encloser, const struct nsec3 *cover,
+                           struct enclosing *ret)
+{
+    *ret = (struct enclosing){labels, cover->flags & FLAG_OPT_OUT};
+    return hides_below(encloser->bitmap) ? PROOF_FAILS : PROOF_HOLDS;
+}
+
+/* Looks from the zone downwards and from the name upwards in turn, for below a name that does not
+ * exist nothing does: so a question with a hundred labels below what exists, which costs an
+ * attacker nothing (CVE-2023-50868), costs two hashes more, and one below a deep name does, too. */
 static enum proof nsec3_enclose(const struct proofs *p, const struct nsec3 *param,
                                 const uint8_t *name, struct enclosing *ret)
 {
-    unsigned all = name_labels(name), zone = name_labels(p->zone);
-    struct nsec3 v, above = {0};
-    enum found last = FOUND_NONE;
-    for (unsigned labels = zone; labels <= all; labels++) {
-        enum found f = nsec3_find(p, param, name_skip(name, all - labels), &v);
+    unsigned all = name_labels(name), low = name_labels(p->zone), high = all;
+    struct nsec3 v, above = {0}, below = {0}; /* at low - 1 and at high + 1 */
+    enum found up = FOUND_NONE, down = FOUND_NONE;
+    while (low <= high) {
+        enum found f = nsec3_find(p, param, name_skip(name, all - low), &v);
         if (f == FOUND_LIMIT)
             return PROOF_LIMIT;
-        if (f == FOUND_COVER && last == FOUND_MATCH) {
-            if (hides_below(above.bitmap))
-                return PROOF_FAILS;
-            *ret = (struct enclosing){labels - 1, v.flags & FLAG_OPT_OUT};
-            return PROOF_HOLDS;
-        }
-        last = f;
+        if (f == FOUND_COVER && up == FOUND_MATCH)
+            return enclosed(low - 1, &above, &v, ret);
+        up = f;
         if (f != FOUND_NONE)
             above = v;
+        if (low++ == high)
+            break;
+        f = nsec3_find(p, param, name_skip(name, all - high), &v);
+        if (f == FOUND_LIMIT)
+            return PROOF_LIMIT;
+        if (f == FOUND_MATCH)
+            return down == FOUND_COVER ? enclosed(high, &v, &below, ret) : PROOF_FAILS;
+        down = f;
+        if (f != FOUND_NONE)
+            below = v;
+        high--;
     }
-    return PROOF_FAILS;
+    return up == FOUND_MATCH && down == FOUND_COVER ? enclosed(low - 1, &above, &below, ret)
+                                                    : PROOF_FAILS;
 }
 
 static enum proof nsec3_no_name(const struct proofs *p, const struct nsec3 *param,

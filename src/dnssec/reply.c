@@ -1,12 +1,13 @@
 /* A message as RRsets with their signatures, in one pass over its records: each is compared with
  * the owners seen before by where its name stands in the message, and only then by the name itself.
  */
+#include "base/hash.h"
 #include "base/limits.h"
 #include "dns/rdata.h"
 #include "dns/rr_type.h"
 #include "dnssec/judge.h"
 
-enum { NO_SET = UINT16_MAX };
+enum { NO_SET = UINT16_MAX, SEEN_BITS = 16 /* for each record */ };
 
 /* One RRset while it is collected. */
 struct collecting {
@@ -14,6 +15,8 @@ struct collecting {
     uint16_t type;
     uint8_t section;
     uint32_t bound[2];   /* bytes that data and signatures may take */
+    uint16_t most[2];    /* records of both */
+    uint8_t *seen[2];    /* a bit for each hash of RDATA that is there */
     struct writer to[2]; /* 0: the data, 1: the signatures */
 };
 
@@ -105,6 +108,7 @@ static enum status find_sets(struct collector *c, struct arena *a)
         }
         c->of[i] = k;
         c->set[k].bound[0] += room_for(c, rr);
+        c->set[k].most[0]++;
     }
     return ST_OK;
 }
@@ -120,22 +124,34 @@ static void find_signatures(struct collector *c)
         if (!counts(rr) || rr->type != RR_RRSIG || rr->rdata_len < 2)
             continue;
         c->of[i] = find(c, rr, get_be16(c->m->wire.p + rr->rdata_off), &room, &unpacked);
-        if (c->of[i] != NO_SET)
-            c->set[c->of[i]].bound[1] += room_for(c, rr);
+        if (c->of[i] == NO_SET)
+            continue;
+        c->set[c->of[i]].bound[1] += room_for(c, rr);
+        c->set[c->of[i]].most[1]++;
     }
 }
 
-static bool holds(const uint8_t *p, const uint8_t *end, struct bytes rd)
+/* Whether the records before `end` hold this one. Most that do not are told by a bit: comparing all
+ * with all would make the work grow with the square (CVE-2024-11187). */
+static bool holds(struct collecting *s, unsigned part, const struct rrset *set, const uint8_t *end,
+                  struct bytes rd)
 {
-    while (p < end)
+    static const struct hash_key key = {0};
+    uint64_t bit = siphash13(&key, rd.p, rd.n) % ((uint64_t)s->most[part] * SEEN_BITS);
+    uint8_t *byte = &s->seen[part][bit / 8], mask = (uint8_t)(1u << bit % 8);
+    bool maybe = (*byte & mask) != 0;
+    *byte |= mask;
+    const uint8_t *p = set->rdata;
+    while (maybe && p < end)
         if (bytes_equal(rdata_next(&p), rd))
             return true;
     return false;
 }
 
-static enum status append(struct collector *c, const struct rr_view *rr, struct rrset *set,
-                          struct writer *w)
+static enum status append(struct collector *c, const struct rr_view *rr, struct collecting *s,
+                          unsigned part, struct rrset *set)
 {
+    struct writer *w = &s->to[part];
     uint8_t *mark = wr_mark(w);
     wr_u16(w, 0);
     TRY(rdata_from_wire(rr->type, c->m->wire, rr->rdata_off, rr->rdata_len, w));
@@ -143,7 +159,7 @@ static enum status append(struct collector *c, const struct rr_view *rr, struct 
         return ST_ENOSPACE;
     struct bytes rd = bytes_of(mark + 2, (size_t)(w->p - mark - 2));
     set->ttl = MIN(set->ttl, rr->ttl); /* RFC 2181 section 5.2 */
-    if (holds(set->rdata, mark, rd)) {
+    if (holds(s, part, set, mark, rd)) {
         wr_rollback(w, mark); /* RFC 2181 section 5: a duplicate */
         return ST_OK;
     }
@@ -162,8 +178,10 @@ static enum status fill(struct collector *c, struct arena *a)
             struct reply_set *s = &c->reply->set[k];
             uint32_t n = c->set[k].bound[part];
             uint8_t *p = n > 0 ? arena_alloc_bytes(a, n) : NULL;
-            if (n > 0 && p == NULL)
+            uint8_t *seen = n > 0 ? arena_zalloc(a, c->set[k].most[part] * SEEN_BITS / 8u) : NULL;
+            if (n > 0 && (p == NULL || seen == NULL))
                 return ST_ENOMEM;
+            c->set[k].seen[part] = seen;
             c->set[k].to[part] = wr_of(p, n);
             *(part == 0 ? &s->set.rdata : &s->sigs.rdata) = p;
         }
@@ -173,7 +191,7 @@ static enum status fill(struct collector *c, struct arena *a)
             continue;
         struct reply_set *s = &c->reply->set[c->of[i]];
         bool sig = rr->type == RR_RRSIG;
-        TRY(append(c, rr, sig ? &s->sigs : &s->set, &c->set[c->of[i]].to[sig]));
+        TRY(append(c, rr, &c->set[c->of[i]], sig, sig ? &s->sigs : &s->set));
     }
     return ST_OK;
 }
