@@ -70,7 +70,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     opt.hints = &hint;
     opt.hint_count = 1;
     opt.prime = (byte(&in) & 1) != 0;
-    opt.minimise = (byte(&in) & 1) != 0;
+    uint8_t modes = byte(&in);
+    opt.minimise = (modes & 1) != 0;
+    /* Half of the runs validate: nothing here is well signed, but all ways to that verdict are
+     * gone. */
+    static struct anchors *anchors;
+    if (anchors == NULL &&
+        ((anchors = anchors_new()) == NULL || anchors_add_builtin(anchors) != ST_OK))
+        abort();
+    opt.anchors = modes & 2 ? anchors : NULL;
+    opt.error_reporting = (modes & 4) != 0;
     struct cache *cache = cache_new(1 << 16, 1, &env);
     struct resolver *r = resolver_new(&opt, cache, &env);
     struct edns_out o = {.present = true, .udp_size = 1232};
