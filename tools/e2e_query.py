@@ -6,6 +6,7 @@ resolver, and a forwarder that loses signatures or changes data. Prints TAP.
 """
 import json
 import os
+import random
 import re
 import shutil
 import socket
@@ -451,6 +452,36 @@ def forwarders(lab):
     ok(r.returncode == 1 and 'not even the zone of the trust anchor' in r.stdout, 'a server that invents zones', r.all)
 
 
+def other_servers(lab):
+    """A server that serves zones and resolves nothing."""
+    port = re.search(r'^upstream-port (\d+)', open(os.path.join(lab.run, 'state')).read(), re.M).group(1)
+    servers = json.loads(lab.banyan('lab', 'list', '--json').stdout)['servers']
+    at = next(s['addresses'][-1] for s in servers if 'example.org.' in s['zones'])
+    r = lab.query(f'@{at}', '-p', port, '--lab', 'www.example.org')
+    ok(r.returncode == 9 and verdict_of(r) == 'undecided' and 'REFUSED' in r.stdout and 'a resolver is wanted' in r.stdout,
+       'a server that is no resolver', r.all)
+
+
+def spoiled(lab):
+    """Replies with random bytes changed: no crash, and never other data that is called secure."""
+    rnd = random.Random(4)
+
+    def spoil(m):
+        b = bytearray(m)
+        first = 12 + len(question(m)[1])
+        for _ in range(rnd.choice((0, 0, 0, 1, 1, 8)) if len(b) > first else 0):
+            b[rnd.randrange(first, len(b))] = rnd.randrange(256)
+        return bytes(b)
+
+    f = Forwarder(lab.port, lambda q: q, spoil)
+    wrong = []
+    for name, data in (('www.example.org', '192.0.2.80'), ('x.wildcard.org', '192.0.2.151'), ('nowhere.org', ''), ('many.big.net', None)) * 6:
+        r = lab.query(f.at, '--anchor', os.path.join(lab.run, 'anchor.ds'), name, '+short', '+time=1')
+        if r.returncode not in (0, 1, 9) or 'Sanitizer' in r.stderr or (data is not None and r.stdout.strip() not in ('', data)):
+            wrong.append(r.all)
+    ok(not wrong, 'replies with changed bytes: nothing wrong is believed', '\n'.join(wrong))
+
+
 def validate_forms(lab):
     r = lab.query('--lab', 'www.example.org', '+short')
     ok(r.stdout == '192.0.2.80\n' and r.returncode == 0, '+validate +short', r.all)
@@ -493,6 +524,8 @@ try:
     whole(the_lab)
     validate_forms(the_lab)
     forwarders(the_lab)
+    other_servers(the_lab)
+    spoiled(the_lab)
     recipes(the_lab)
 finally:
     the_lab.down()

@@ -573,8 +573,8 @@ static void print_help(void)
           "  banyan query example.org SOA +norec +nsid +dnssec\n"
           "  banyan query example.org MX +validate         check it from the root, show the chain\n"
           "  banyan query @9.9.9.9 example.org +validate   does that resolver pass signatures on?\n"
-          "  banyan query --lab nowhere.example.org        the proof that a name of the lab is not "
-          "there\n"
+          "  banyan query --lab nowhere.example.org        the proof that it is not there, in the "
+          "lab\n"
           "  banyan query --json example.org AAAA example.net TXT\n",
           stdout);
     text_free(&t);

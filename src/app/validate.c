@@ -35,6 +35,26 @@ struct ground {
 
 /* --- Questions --- */
 
+/* What an error says of itself (RFC 8914). */
+static const char *error_words(const struct msg *m, unsigned rcode, struct arena *a)
+{
+    char buf[24], words[512];
+    struct text out = text_of(words, sizeof words);
+    uint16_t code;
+    struct bytes data;
+    size_t off = 0;
+    text_fmt(&out, "the reply is %s", rcode_str(rcode, buf));
+    while (edns_option_next(m->edns.options, &off, &code, &data)) {
+        if (code != EDNS_EDE)
+            continue;
+        text_str(&out, ", ");
+        edns_option_text(code, data, &out);
+    }
+    const char *kept = arena_strdup(a, words);
+    return kept != NULL ? kept : "the reply is an error";
+}
+
+/* NULL, or why a reply is of no use. */
 static const char *no_sense(const struct walker *w, struct asked *q, struct bytes wire)
 {
     struct arena *a = &w->out->arena;
@@ -49,13 +69,8 @@ static const char *no_sense(const struct walker *w, struct asked *q, struct byte
         return "the reply cannot be read";
     q->no_edns = !m.edns.present;
     unsigned rcode = msg_rcode(&m);
-    if (rcode != RCODE_NOERROR && rcode != RCODE_NXDOMAIN) {
-        char buf[24], words[96];
-        struct text out = text_of(words, sizeof words);
-        text_fmt(&out, "the reply is %s", rcode_str(rcode, buf));
-        const char *kept = arena_strdup(a, words);
-        return kept != NULL ? kept : "the reply is an error";
-    }
+    if (rcode != RCODE_NOERROR && rcode != RCODE_NXDOMAIN)
+        return error_words(&m, rcode, a);
     if (!m.has_question || reply_of(&m, a, &q->reply) != ST_OK)
         return "the reply holds records that cannot be read";
     return NULL;

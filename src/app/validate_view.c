@@ -338,6 +338,10 @@ static void hints(const struct view *w, const char *server)
     if (v->stripped && !v->silent && server[0] != '\0')
         words = "not even the zone of the trust anchor comes with signatures: this server, or "
                 "something before it, takes them out; the zone may be fine";
+    else if (v->silent && server[0] != '\0')
+        words =
+            "with @SERVER a resolver is wanted, one that answers for every zone; without @SERVER "
+            "the zones' own servers are asked";
     else if (server[0] != '\0')
         words = "to tell this server from the zone, ask without @SERVER: then the zone's own "
                 "servers are asked";
