@@ -184,6 +184,8 @@ bool lookup_child(struct resolver *r, struct lookup *l, const uint8_t *name, uin
         l->starved |= c == NULL;
         if (c == NULL)
             return false;
+        if (server == CHILD_OF_WALK)
+            c->told = (uint8_t)(l->cut.labels + 1);
     } else {
         r->count.coalesced++;
         note(l, now, WHY_COALESCED, NULL);

@@ -184,6 +184,7 @@ struct lookup {
     uint8_t shown;     /* labels of `at` that are asked (RFC 9156) */
     uint8_t minimised; /* minimised questions sent */
     bool full;         /* no more minimisation for this zone */
+    uint8_t told;      /* 1 + labels of a zone whose servers know the name already; 0: none */
     bool primed;       /* has waited for priming */
     bool rejoined;     /* a sub-query shared with another job failed for that job's sake */
     bool starved;      /* a sub-query it needs was refused for the sake of limits */

@@ -10,6 +10,9 @@ void minimise(const struct resolver *r, struct lookup *l)
     name_copy(l->asked.w, l->at);
     if (!r->opt->minimise || l->full || l->minimised >= LIMIT_MINIMISE)
         return;
+    /* Keys and DS between a zone and a name that its servers were asked for: nothing to hide. */
+    if (l->told > 0 && l->cut.labels + 1u >= l->told)
+        return;
     if (l->shown <= l->cut.labels)
         l->shown = (uint8_t)(l->cut.labels + 1);
     if (l->shown >= n)
