@@ -140,14 +140,14 @@ static enum status memo_of(struct checking *c, struct bytes rrsig, uint8_t ret[D
 
 /* What a check costs, in units of one with ECDSA P-256 or Ed25519 over little data. The numbers are
  * measured (docs/validation-costs.md): P-384 takes ten times as long with the library we use, but
- * honest zones need five such checks for a denial. A long exponent makes RSA that much slower; the
- * data has to be sorted, copied and hashed. */
+ * an honest zone needs five such checks for a denial, and its parent may need two. A long exponent
+ * makes RSA that much slower; the data has to be sorted, copied and hashed. */
 static uint32_t weight_of(const struct one_key *k, const struct rrset *set)
 {
     uint32_t data = 1 + set->rdata_size / 16384 + set->count / 128;
     switch (k->algorithm) {
     case SEC_ECDSAP384SHA384:
-        return data + 2;
+        return data + 3;
     case SEC_ED448:
         return data + 1;
     case SEC_ECDSAP256SHA256:
