@@ -31,6 +31,13 @@ static void store_wildcard(struct lookup *l, const struct rrset *set, const stru
     cache_put(l->job->cache, &copy, RANK_NONAUTH_ANSWER, &own, now);
 }
 
+/* What goes with a set is told with the set's TTL (RFC 4034 section 3). */
+static void same_ttl(struct rrset *more, unsigned n, uint32_t ttl)
+{
+    for (unsigned i = 0; i < n; i++)
+        more[i].ttl = ttl;
+}
+
 /* Keeps a set of the answer, and puts it into the result with what belongs to it. */
 static void store(struct resolver *r, struct lookup *l, struct rrset *set, bool aa, struct now now)
 {
@@ -40,6 +47,7 @@ static void store(struct resolver *r, struct lookup *l, struct rrset *set, bool 
     with_reply(l, set, false, &most, now, &w, more);
     negative_bound(r, l, &most, now);
     set->ttl = MIN(ttl_clamp(r, set->ttl), most);
+    same_ttl(more, w.more_count, set->ttl);
     cache_put(l->job->cache, set, aa ? RANK_ANSWER : RANK_NONAUTH_ANSWER, &w, now);
     if (w.trust == CACHE_SECURE && w.more_count > 1)
         store_wildcard(l, set, &w, now);
@@ -97,6 +105,7 @@ static void denied(struct resolver *r, struct lookup *l, struct reading *rd, boo
         with_reply(l, soa, true, &most, now, &w, more);
         negative_bound(r, l, &most, now);
         soa->ttl = MIN(MIN(most, minimum), MIN(r->opt->negative_ttl_max_s, r->opt->ttl_max_s));
+        same_ttl(more, w.more_count, soa->ttl);
         cache_put_negative(l->job->cache, nx ? CACHE_NXDOMAIN : CACHE_NODATA, l->at, l->type,
                            CLASS_IN, soa->ttl, soa, 0, &w, now);
         l->soa = *soa;

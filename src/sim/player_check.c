@@ -205,7 +205,7 @@ static uint16_t covered(const struct msg *m, const struct rr_view *v)
     return v->type == RR_RRSIG && v->rdata_len > 18 ? get_be16(m->wire.p + v->rdata_off) : 0;
 }
 
-/* A record set in a section, and a signature over it. */
+/* A record set in a section, and a signature over it of the same TTL (RFC 4034 section 3). */
 static void check_set(struct player *p, const struct step *s, unsigned section)
 {
     struct msg m;
@@ -222,7 +222,7 @@ static void check_set(struct player *p, const struct step *s, unsigned section)
             continue;
         for (unsigned k = 0; k < m.rr_count; k++)
             found |= m.rr[k].section == section && covered(&m, &m.rr[k]) == s->type &&
-                     msg_owner(&m, &m.rr[k], &by) == ST_OK && name_equal(owner.w, by.w);
+                     m.rr[k].ttl == m.rr[i].ttl && msg_owner(&m, &m.rr[k], &by) == ST_OK && name_equal(owner.w, by.w);
     }
     if (found != s->negate)
         return;
