@@ -511,6 +511,12 @@ def validate_forms(lab):
         ok(r.returncode == 2 and hint in r.stderr and r.stdout == '', '+validate: wrong usage: ' + ' '.join(words), r.all)
     r = lab.query('--lab', 'www.alllame.org')
     ok(r.returncode == 9 and 'banyan explain' in r.stdout and verdict_of(r) == 'undecided', 'nobody answers: undecided', r.all)
+    if shutil.which('faketime'):
+        env = dict(lab.env, ASAN_OPTIONS='verify_asan_link_order=0')
+        r = subprocess.run(['faketime', '2020-06-01', BANYAN, 'query', '--lab', 'www.example.org'], capture_output=True, text=True,
+                           timeout=60, env=env)
+        ok(r.returncode == 1 and 'that is probably wrong' in r.stdout and 'set the clock of this machine' in r.stdout,
+           'a clock that is wrong is told of', r.stdout + r.stderr)
     r = lab.query('--help')
     ok('+[no]validate' in r.stdout and '--anchor' in r.stdout and 'Exit status' in r.stdout, '--help tells of +validate', r.all)
 

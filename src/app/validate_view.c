@@ -319,6 +319,11 @@ void validation_act(const struct validation *v, struct text *out)
                       "records through");
         return;
     }
+    if (name_is_root(v->blame.w) && (r == TRUST_EXPIRED || r == TRUST_NOT_YET)) {
+        text_str(out, "set the clock of this machine; if it is right, what answers here is not the "
+                      "root");
+        return;
+    }
     for (const char *p = act; *p != '\0'; p++) {
         if (strncmp(p, "{zone}", 6) == 0) {
             name_text(v->blame.w, out);
