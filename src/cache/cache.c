@@ -18,6 +18,7 @@ struct entry {
     uint8_t kind, rank, name_len, soa_len; /* soa_len: of the SOA's owner; 0: there is no SOA */
     uint8_t trust;
     bool visited, cut;
+    uint8_t epoch; /* of the rules that it was checked by */
     uint8_t data[];
 };
 
@@ -33,6 +34,8 @@ struct shard {
 struct cache {
     struct hash_key key;
     struct denial_cache *denial;
+    atomic_uint flushes;
+    atomic_uchar epoch;
     unsigned shards;
     struct shard shard[];
 };
@@ -131,8 +134,19 @@ struct denial_cache *cache_denial(struct cache *c)
     return c->denial;
 }
 
+unsigned cache_flushes(const struct cache *c)
+{
+    return atomic_load_explicit(&c->flushes, memory_order_relaxed);
+}
+
+static void count_flush(struct cache *c)
+{
+    atomic_fetch_add_explicit(&c->flushes, 1, memory_order_relaxed);
+}
+
 void cache_flush_all(struct cache *c)
 {
+    count_flush(c);
     denial_flush_all(c->denial);
     for (unsigned i = 0; i < c->shards; i++) {
         struct shard *s = &c->shard[i];
@@ -195,6 +209,12 @@ static uint32_t ttl_left(const struct entry *e, struct now now)
     uint64_t mono = (e->dies_mono_us - now.mono_us + 999999) / 1000000,
              wall = e->dies_wall_s - now.wall_s;
     return (uint32_t)MIN(mono, wall);
+}
+
+/* How far an entry was checked by the rules of today. */
+static enum cache_trust trust_of(const struct entry *e, uint8_t epoch)
+{
+    return e->epoch == epoch ? (enum cache_trust)e->trust : CACHE_UNCHECKED;
 }
 
 static struct rrset no_set(void)
@@ -267,14 +287,14 @@ static void unpack_more(const struct entry *e, const uint8_t *p, const uint8_t *
 }
 
 /* Copies an entry out; false when the arena is full. */
-static bool copy_out(const struct entry *e, const uint8_t *name, struct now now, bool more,
-                     struct arena *a, struct cache_entry *ret)
+static bool copy_out(const struct entry *e, uint8_t epoch, const uint8_t *name, struct now now,
+                     bool more, struct arena *a, struct cache_entry *ret)
 {
     ret->kind = (enum cache_kind)e->kind;
     ret->rank = (enum cache_rank)e->rank;
     ret->ttl_s = ttl_left(e, now);
     ret->reason = e->reason;
-    ret->trust = (enum cache_trust)e->trust;
+    ret->trust = trust_of(e, epoch);
     ret->cut = e->cut;
     ret->text = NULL;
     ret->more_count = 0;
@@ -312,12 +332,13 @@ static enum cache_kind get(struct cache *c, const uint8_t *name, uint16_t type, 
     size_t n = name_lower(lower, name);
     uint64_t nh = name_hash(c, lower, n);
     struct shard *s = shard_of(c, nh);
+    uint8_t epoch = atomic_load_explicit(&c->epoch, memory_order_relaxed);
     ret->kind = CACHE_NONE;
     lock(s);
     struct entry *e = find(s, entry_hash(nh, type, rclass), lower, n, type, rclass);
     if (e == NULL || expired(e, now)) /* RFC 2308 section 5: NXDOMAIN holds for every type */
         e = find(s, entry_hash(nh, 0, rclass), lower, n, 0, rclass);
-    if (e != NULL && !expired(e, now) && copy_out(e, name, now, more, a, ret)) {
+    if (e != NULL && !expired(e, now) && copy_out(e, epoch, name, now, more, a, ret)) {
         e->visited = true;
         s->st.hits++;
     } else {
@@ -399,6 +420,8 @@ static struct entry *entry_new(const uint8_t *lower, size_t n, size_t extra)
 static void entry_put(struct cache *c, struct entry *e, uint64_t nh, uint32_t ttl_s, struct now now)
 {
     struct shard *s = shard_of(c, nh);
+    uint8_t epoch = atomic_load_explicit(&c->epoch, memory_order_relaxed);
+    e->epoch = epoch;
     e->hash = entry_hash(nh, e->type, e->rclass);
     e->dies_mono_us = now.mono_us + (uint64_t)ttl_s * 1000000;
     e->dies_wall_s = now.wall_s + ttl_s;
@@ -407,7 +430,8 @@ static void entry_put(struct cache *c, struct entry *e, uint64_t nh, uint32_t tt
     /* RFC 2181 section 5.4.1: data of lower rank never replace fresh data of higher rank; nor what
      * was not validated what was. */
     if (old != NULL && !expired(old, now) &&
-        (old->trust > e->trust || (old->trust == e->trust && old->rank > e->rank))) {
+        (trust_of(old, epoch) > (enum cache_trust)e->trust ||
+         (trust_of(old, epoch) == (enum cache_trust)e->trust && old->rank > e->rank))) {
         unlock(s);
         free(e);
         return;
@@ -421,7 +445,7 @@ static void entry_put(struct cache *c, struct entry *e, uint64_t nh, uint32_t tt
         e->kind == CACHE_RRSET && e->rank > RANK_GLUE
             ? find(s, entry_hash(nh, 0, e->rclass), e->data, e->name_len, 0, e->rclass)
             : NULL;
-    if (nx != NULL && nx->trust <= e->trust)
+    if (nx != NULL && trust_of(nx, epoch) <= (enum cache_trust)e->trust)
         entry_remove(s, nx);
     insert(s, e, now);
     unlock(s);
@@ -542,6 +566,7 @@ uint64_t cache_flush_name(struct cache *c, const uint8_t *name, uint16_t type)
     uint8_t lower[LIMIT_NAME];
     size_t n = name_lower(lower, name);
     struct flush_what w = {name, type};
+    count_flush(c);
     flush_denials(c, name);
     return sweep(shard_of(c, name_hash(c, lower, n)), hit_name, &w);
 }
@@ -550,6 +575,7 @@ uint64_t cache_flush_below(struct cache *c, const uint8_t *apex)
 {
     uint64_t n = 0;
     struct flush_what w = {apex, 0};
+    count_flush(c);
     denial_flush_all(c->denial); /* zones below are not found by name; they are soon known again */
     for (unsigned i = 0; i < c->shards; i++)
         n += sweep(&c->shard[i], hit_below, &w);
@@ -574,4 +600,19 @@ struct cache_stats cache_stats(const struct cache *c)
         unlock(s);
     }
     return t;
+}
+
+static bool hit_bad(const struct entry *e, const void *what)
+{
+    (void)what;
+    return e->rclass == CACHE_CLASS_BAD;
+}
+
+void cache_distrust(struct cache *c)
+{
+    atomic_fetch_add_explicit(&c->epoch, 1, memory_order_relaxed);
+    count_flush(c);
+    denial_flush_all(c->denial);
+    for (unsigned i = 0; i < c->shards; i++)
+        (void)sweep(&c->shard[i], hit_bad, NULL);
 }

@@ -100,6 +100,11 @@ void cache_put_negative(struct cache *c, enum cache_kind kind, const uint8_t *na
 uint64_t cache_flush_name(struct cache *c, const uint8_t *name, uint16_t type);
 uint64_t cache_flush_below(struct cache *c, const uint8_t *apex);
 void cache_flush_all(struct cache *c);
+/* Counts the flushes: who keeps something that follows from the cache looks whether it changed. */
+unsigned cache_flushes(const struct cache *c);
+/* The rules of validation have changed: everything counts as unchecked from now on, and what was
+ * proved not to exist, or to fail validation, is forgotten. */
+void cache_distrust(struct cache *c);
 
 /* What is known not to exist (RFC 8198): a part of the byte budget is its. */
 struct denial_cache *cache_denial(struct cache *c);

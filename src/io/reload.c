@@ -85,7 +85,11 @@ static void *reload_main(void *arg)
 
 static void served_retired(struct qsbr_item *item)
 {
-    served_free(CONTAINER_OF(item, struct served, item));
+    struct served *old = CONTAINER_OF(item, struct served, item);
+    /* What workers have checked by the old rules since is distrusted, too. */
+    if (old->distrust != NULL)
+        cache_distrust(old->distrust);
+    served_free(old);
 }
 
 static void collect_fired(struct loop_timer *t)
@@ -105,6 +109,10 @@ static void swap(struct server *s, struct served *fresh)
 {
     struct served *old = s->served;
     s->served = fresh;
+    if (s->shared.cache != NULL && !resolver_same_trust(&old->resolver, &fresh->resolver)) {
+        old->distrust = s->shared.cache;
+        cache_distrust(s->shared.cache);
+    }
     atomic_store_explicit(&s->shared.current, fresh, memory_order_release);
     old->item.free = served_retired;
     qsbr_retire(&s->shared.qsbr, &old->item);

@@ -18,6 +18,7 @@ struct served {
     struct anchors *anchors; /* NULL: nothing is validated */
     struct negative_anchor *negative;
     struct front_limits limits;
+    struct cache *distrust; /* when nobody uses this any more: what was checked by its rules */
     bool has_zones; /* some zone is configured: local names are looked for first */
 };
 

@@ -292,6 +292,7 @@ struct resolver {
     struct query_options shared; /* for the pipeline's stages */
     struct keyring *keyring;
     struct nsec3_hasher *hasher;
+    unsigned flushes;  /* of the cache when the keyring was last in step with it */
     uint64_t report_s; /* the second in which `reports` were made */
     uint32_t reports;
     struct resolver_counters count;

@@ -20,6 +20,31 @@ void resolver_options_default(struct resolver_options *opt)
                                      .max_clients = 10000};
 }
 
+static bool same_anchors(const struct anchors *a, const struct anchors *b)
+{
+    if (a == NULL || b == NULL)
+        return a == b;
+    for (unsigned i = 0;; i++) {
+        const struct rrset *x = anchors_at(a, i), *y = anchors_at(b, i);
+        if (x == NULL || y == NULL)
+            return x == y;
+        if (!name_equal(x->owner, y->owner) || x->rdata_size != y->rdata_size ||
+            memcmp(x->rdata, y->rdata, x->rdata_size) != 0)
+            return false;
+    }
+}
+
+bool resolver_same_trust(const struct resolver_options *a, const struct resolver_options *b)
+{
+    if (a->rsa_sha1 != b->rsa_sha1 || a->negative_count != b->negative_count)
+        return false;
+    for (size_t i = 0; i < a->negative_count; i++)
+        if (a->negative[i].until_s != b->negative[i].until_s ||
+            !name_equal(a->negative[i].name.w, b->negative[i].name.w))
+            return false;
+    return same_anchors(a->anchors, b->anchors);
+}
+
 void resolver_swap(struct resolver *r, const struct resolver_options *opt)
 {
     /* Other anchors, other verdicts. */

@@ -93,6 +93,10 @@ void negative_bound(const struct resolver *r, const struct lookup *l, uint32_t *
 void walk_begin(struct resolver *r, struct lookup *l, const uint8_t *target, struct now now)
 {
     struct walk *w = &l->walk;
+    if (!l->job->cold && r->flushes != cache_flushes(r->cache)) {
+        r->flushes = cache_flushes(r->cache);
+        keyring_flush(r->keyring);
+    }
     const struct rrset *anchor = anchors_find(r->opt->anchors, target);
     const struct negative_anchor *n = negative_anchor(r, target, now);
     struct zone_trust *t = keyring_above(l->job->keyring, target, now);

@@ -144,6 +144,25 @@ TEST(lab_resolve_whole)
     lab_close(&l);
 }
 
+/* What was checked by rules that are no longer those of today counts as unchecked; a flush reaches
+ * what is known of zones. */
+TEST(lab_distrust)
+{
+    static struct lab l;
+    REQUIRE(lab_open(&l, NULL, 0));
+    REQUIRE(ask(&l, "www.example.org", RR_A, 0));
+    REQUIRE(ask(&l, "www.example.org", RR_A, 0));
+    CHECK(l.sent == 0 && has_ad(&l));
+    cache_distrust(sim_cache(l.sim));
+    REQUIRE(ask(&l, "www.example.org", RR_A, 0));
+    CHECK(l.sent > 0 && has_ad(&l));
+    cache_flush_below(sim_cache(l.sim), name_root);
+    REQUIRE(ask(&l, "www.example.org", RR_MX, 0));
+    test_point(l.sent >= 6 && has_ad(&l), "after a flush the whole chain is asked for: %u sent",
+               l.sent);
+    lab_close(&l);
+}
+
 static bool break_lab(struct lab *l, const char *word, const char *target)
 {
     struct breakage b = {0};
