@@ -6,7 +6,7 @@
 
 #include "dns/encode.h"
 
-enum { COST_FACTOR = 20, MEASURED = 3, DEPTH_MOST = 30 };
+enum { COST_FACTOR = 20, MEASURED = 5, DEPTH_MOST = 30 };
 
 struct cost {
     struct verdict v;
