@@ -137,10 +137,10 @@ static enum status judge_nothing(struct judging *g, const uint8_t *name)
         say(g, TRUST_SECURE, TRUST_OK, name, r->type);
     if (soa != NULL)
         TRY(trust_set(g, soa, &t));
-    weigh(g,
-          r->rcode == RCODE_NXDOMAIN ? proof_no_name(&g->proofs, name)
-                                     : proof_no_type(&g->proofs, name, r->type),
-          name, r->type);
+    enum proof how = r->rcode == RCODE_NXDOMAIN       ? proof_no_name(&g->proofs, name)
+                     : proof_nxname(&g->proofs, name) ? PROOF_HOLDS
+                                                      : proof_no_type(&g->proofs, name, r->type);
+    weigh(g, how, name, r->type);
     return ST_OK;
 }
 

@@ -285,6 +285,12 @@ static bool use_nsec3(const struct proofs *p, struct nsec3_at *ret, enum proof *
     return true;
 }
 
+bool proof_nxname(const struct proofs *p, const uint8_t *name)
+{
+    struct nsec v;
+    return nsec_match(p, name, &v) && bitmap_has(v.bitmap, TYPE_NXNAME);
+}
+
 enum proof proof_no_name(const struct proofs *p, const uint8_t *name)
 {
     struct nsec3_at at;

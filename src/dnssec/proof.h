@@ -32,6 +32,9 @@ enum proof proof_no_name(const struct proofs *p, const uint8_t *name);
 /* The name exists, or a wildcard for it, or it is an empty non-terminal; but it has no such type
  * and is no alias. For DS the parent's side is asked (RFC 4035 section 5.2). */
 enum proof proof_no_type(const struct proofs *p, const uint8_t *name, uint16_t type);
+/* The name's own NSEC says that it does not exist: then a reply that there is nothing of the type
+ * is right, too, and what compact denial answers (RFC 9824 section 3.1). */
+bool proof_nxname(const struct proofs *p, const uint8_t *name);
 /* The name does not exist itself, so that an answer from the wildcard whose name without the "*"
  * has `labels` labels is right (RFC 4035 section 5.3.4). */
 enum proof proof_expansion(const struct proofs *p, const uint8_t *name, unsigned labels);

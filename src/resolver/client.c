@@ -136,7 +136,12 @@ static void any_finish(struct query *q)
         (dname && q->reply.rcode == RCODE_YXDOMAIN && q->answer.n == 1))
         return;
     if (q->answer.n > 0 && q->answer.item[0].section == SECTION_ANSWER) {
-        q->answer.n = dname ? MIN(q->answer.n, 2) : 1;
+        /* Signatures go with what they sign (RFC 8482 section 4.1). */
+        unsigned n = 0, keep = dname ? 2 : 1;
+        while (n < q->answer.n && q->answer.item[n].section == SECTION_ANSWER &&
+               (q->answer.item[n].set.type == RR_RRSIG || keep-- > 0))
+            n++;
+        q->answer.n = n;
         q->reply.rcode = RCODE_NOERROR;
     } else if (q->shape == SHAPE_NODATA) {
         put_hinfo(q);

@@ -99,6 +99,8 @@ void walk_begin(struct resolver *r, struct lookup *l, const uint8_t *target, str
     }
     const struct rrset *anchor = anchors_find(r->opt->anchors, target);
     const struct negative_anchor *n = negative_anchor(r, target, now);
+    if (n == NULL) /* one for a name inside a zone */
+        n = negative_anchor(r, l->asked.w, now);
     struct zone_trust *t = keyring_above(l->job->keyring, target, now);
     stand_at(l, NULL);
     name_copy(w->target.w, target);

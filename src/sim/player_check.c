@@ -222,7 +222,8 @@ static void check_set(struct player *p, const struct step *s, unsigned section)
             continue;
         for (unsigned k = 0; k < m.rr_count; k++)
             found |= m.rr[k].section == section && covered(&m, &m.rr[k]) == s->type &&
-                     m.rr[k].ttl == m.rr[i].ttl && msg_owner(&m, &m.rr[k], &by) == ST_OK && name_equal(owner.w, by.w);
+                     m.rr[k].ttl == m.rr[i].ttl && msg_owner(&m, &m.rr[k], &by) == ST_OK &&
+                     name_equal(owner.w, by.w);
     }
     if (found != s->negate)
         return;
