@@ -4,10 +4,12 @@ Rows: validate-cold (a new zone for every question, then new names of known zone
 the cache), random-subdomain (names that do not exist below a signed zone). NSD serves the hierarchy and counts what it
 is asked. One resolver runs at a time where caches have to be empty; the variants take turns, so that what the machine
 does meanwhile hits all alike. What the crypto library took is sampled (perf) and told apart."""
+import json
 import os
 import random
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import time
@@ -21,6 +23,7 @@ ADDRESS = {"root": "127.53.1.1", "tlds": "127.53.2.1", "leaves": "127.53.3.1"}
 FIRST = ("host0.z0.t0", "A")  # asked until it is answered, before anything is measured
 CRYPTO = ("libcrypto", "libgnutls", "libnettle", "libhogweed", "libgmp", "libdnssec", "libssl")
 PORT = 26301
+PERF_ROUNDS, HIT_SECONDS = 3, 1
 MOST_OVERHEAD, MOST_QUERIES = 0.5, 1.0
 
 
@@ -274,7 +277,7 @@ remote-control:
 
 
 class Resolver:
-    """A fresh one, its cache empty but for the path to FIRST."""
+    """A fresh one, its cache empty but for a zone below each TLD."""
 
     serial = 0
 
@@ -289,6 +292,8 @@ class Resolver:
             log = self.server.log
             self.server.stop()
             raise SystemExit("bench: %s does not answer: see %s" % (name, log))
+        for t in range(1, TLDS):
+            measure.answers("127.0.0.1", PORT, "host0.z0.t%d" % t, "A", True)
         time.sleep(0.1)
 
     def __enter__(self):
@@ -300,11 +305,10 @@ class Resolver:
 
 
 def present():
-    for name, program in (("banyan", None), ("unbound", "unbound"), ("kresd", "kresd")):
-        if program is None or shutil.which(program):
-            yield name
-        else:
-            print("validate: %s is not installed" % name)
+    missing = [n for n in RESOLVERS if n != "banyan" and not shutil.which(n)]
+    for name in missing:
+        print("validate: %s is not installed" % name)
+    return [n for n in RESOLVERS if n not in missing]
 
 
 # ---- measuring -----------------------------------------------------------------------------------
@@ -331,22 +335,23 @@ def interval(values):
     return measure.median(v), v[k], v[n - 1 - k]
 
 
-def crypto_share(resolver, out, work):
-    """Runs work() under perf; the crypto libraries' share of the samples, kernel included, or None."""
+def sampled(resolver, out, work):
+    """Runs work() under perf: the shares of the crypto libraries, the kernel and all else, or None."""
     if not shutil.which("perf"):
         return work(), None
     perf = subprocess.Popen(["perf", "record", "-q", "-e", "cpu-clock", "-F", "8000", "-o", out, "-p", str(resolver.pid)],
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(0.4)
     got = work()
-    perf.send_signal(2)
+    perf.send_signal(signal.SIGINT)
     perf.wait(30)
     text = subprocess.run(["perf", "report", "-i", out, "--sort", "dso", "--stdio", "-q"], capture_output=True, text=True).stdout
-    os.path.exists(out) and os.unlink(out)
-    shares = re.findall(r"^\s*([\d.]+)%\s+(\S+)", text, re.M)
-    if not shares or not any("kernel" in d for _, d in shares):
-        return got, None  # without the kernel's samples the shares mean something else
-    return got, sum(float(p) for p, d in shares if d.startswith(CRYPTO)) / 100
+    if os.path.exists(out):
+        os.unlink(out)
+    share = {"crypto": 0.0, "kernel": 0.0, "own": 0.0}
+    for percent, dso in re.findall(r"^\s*([\d.]+)%\s+(\S+)", text, re.M):
+        share["crypto" if dso.startswith(CRYPTO) else "kernel" if "kernel" in dso else "own"] += float(percent) / 100
+    return got, share if share["kernel"] else None  # without the kernel's samples they mean something else
 
 
 PHASES = (("zones-signed", "new zone, signed"), ("zones-unsigned", "new zone, unsigned"),
@@ -357,10 +362,11 @@ def cold(bench, rounds):
     """The row `validate-cold`: True if the targets are met."""
     folder, work = make(bench), bench.work + "/validate-cold"
     os.makedirs(work)
-    variants = [(n, v) for n in present() for v in (True, False)]
+    names = present()
+    variants = [(n, v) for n in names for v in (True, False)]
     runs, shares = {}, {}
     with Authority(bench, work, folder) as authority:
-        for n in range(rounds + 3):  # three more under perf
+        for n in range(rounds + PERF_ROUNDS):
             for name, validate in variants if n % 2 == 0 else variants[::-1]:
                 with Resolver(bench, folder, name, validate) as r:
                     for phase, _ in PHASES:
@@ -368,44 +374,40 @@ def cold(bench, rounds):
                             got = ask(bench, r, authority, folder + "/" + phase)
                             runs.setdefault((phase, name, validate), []).append(got)
                         else:
-                            _, share = crypto_share(r, work + "/perf", lambda: ask(bench, r, authority, folder + "/" + phase))
+                            _, share = sampled(r, work + "/perf", lambda: ask(bench, r, authority, folder + "/" + phase))
                             shares.setdefault((phase, name, validate), []).append(share)
-    return cold_table(runs, shares, rounds)
-
-
-def apart(run, share):
-    """Nanoseconds an answer without what the crypto library took."""
-    return run["cpu_ns"] * (1 - share)
-
-
-def cold_table(runs, shares, rounds):
-    print("\nvalidate-cold: %d rounds; us an answer with validation and without, of that in the crypto library; overhead outside it;"
-          "\nquestions upstream an answer with (DNSKEY, DS) and without" % rounds)
-    print("%-22s %-8s %7s %7s %7s %22s %6s %22s %6s %6s" % ("", "", "with", "without", "crypto", "overhead (95 %)", "up", "(DNSKEY, DS)", "w/o", "bad"))
+    with open(bench.tools + "/validate-cold.json", "w") as f:
+        json.dump([[*k, v, shares[k]] for k, v in runs.items()], f)
     good = True
+    print("\nvalidate-cold: %d rounds, shares from %d more; us an answer with validation / without" % (rounds, PERF_ROUNDS))
+    print("%-21s %-8s %13s %15s %15s %7s %24s %22s %5s" % (
+        "", "", "all", "kernel", "own code", "crypto", "more outside it (95 %)", "upstream (DNSKEY, DS)", "bad"))
     for phase, title in PHASES:
-        for name in [n for p, n, v in runs if p == phase and v]:
-            on, off = runs[phase, name, True], runs[phase, name, False]
-            share = [None if None in s else measure.median(s) for s in (shares[phase, name, True], shares[phase, name, False])]
-            med = [measure.median([x["cpu_ns"] for x in r]) / 1000 for r in (on, off)]
-            up = [measure.median([x["upstream"]["all"] for x in r]) for r in (on, off)]
-            types = [measure.median([x["upstream"].get(t, 0) for x in on]) for t in ("DNSKEY", "DS")]
-            bad = sum(x["lost"] + x["answered"] - x["rcodes"].get("0", 0) for x in on + off)
-            over = None if None in share else interval([apart(a, share[0]) / apart(b, share[1]) - 1 for a, b in zip(on, off)])
-            print("%-22s %-8s %7.1f %7.1f %7s %22s %6.2f %22s %6.2f %6d" % (
-                title, name, *med, "-" if share[0] is None else "%.1f" % (share[0] * med[0]),
-                "-" if over is None else "%+.0f %% (%+.0f to %+.0f)" % tuple(100 * x for x in over),
-                up[0], "(%.2f, %.2f)" % tuple(types), up[1], bad))
-            if name != "banyan":
-                continue
-            if bad:
-                print("    %d answers lost or with an error" % bad)
-                good = False
-            if phase.startswith("zones"):
-                met = over is not None and over[0] <= MOST_OVERHEAD and up[0] - up[1] <= MOST_QUERIES + 0.02
-                print("    target at most +%.0f %% and %.0f question more: %s" % (100 * MOST_OVERHEAD, MOST_QUERIES, "met" if met else "MISSED"))
-                good &= met
+        for name in names:
+            good &= cold_line(phase, title, name, *((runs[phase, name, v], shares[phase, name, v]) for v in (True, False)))
     return good
+
+
+def cold_line(phase, title, name, on, off):
+    """One line of the table, from (runs, shares) with validation and without."""
+    us = [measure.median([x["cpu_ns"] for x in r]) / 1000 for r, _ in (on, off)]
+    up = [measure.median([x["upstream"]["all"] for x in r]) for r, _ in (on, off)]
+    types = [measure.median([x["upstream"].get(t, 0) for x in on[0]]) for t in ("DNSKEY", "DS")]
+    bad = sum(x["lost"] + x["answered"] - x["rcodes"].get("0", 0) for x in on[0] + off[0])
+    known = None not in on[1] + off[1]
+    part = {k: [measure.median([x[k] for x in s]) for _, s in (on, off)] if known else [0, 0] for k in ("crypto", "kernel", "own")}
+    over = interval([a["cpu_ns"] * (1 - part["crypto"][0]) / (b["cpu_ns"] * (1 - part["crypto"][1])) - 1 for a, b in zip(on[0], off[0])])
+    two = lambda k: "%.1f / %.1f" % tuple(u * p for u, p in zip(us, part[k]))  # noqa: E731
+    print("%-21s %-8s %13s %15s %15s %7.1f %24s %22s %5d" % (
+        title, name, "%.1f / %.1f" % tuple(us), two("kernel"), two("own"), us[0] * part["crypto"][0],
+        "%+.0f %% (%+.0f to %+.0f)" % tuple(100 * x for x in over) if known else "-",
+        "%.2f (%.2f, %.2f) / %.2f" % (up[0], *types, up[1]), bad))
+    if name != "banyan" or not phase.startswith("zones"):
+        return name != "banyan" or bad == 0
+    met = known and over[0] <= MOST_OVERHEAD and up[0] - up[1] <= MOST_QUERIES + 0.02
+    print("    target: at most %.0f %% more outside the library, %.0f question more: %s" % (
+        100 * MOST_OVERHEAD, MOST_QUERIES, "met" if met else "MISSED"))
+    return met and bad == 0
 
 
 def hit(bench, rounds):
@@ -425,7 +427,7 @@ def hit(bench, rounds):
                             ask(bench, r, authority, folder + "/prime")
                         for do in ("", "-do"):
                             measure.load(bench.tools, bench.client_cpu, "127.0.0.1", PORT, folder + "/hits" + do, 0.3)
-                            runs.setdefault((do, validate), []).append(ask(bench, r, authority, folder + "/hits" + do, bench.args.seconds))
+                            runs.setdefault((do, validate), []).append(ask(bench, r, authority, folder + "/hits" + do, HIT_SECONDS))
             for do in ("", "-do"):
                 on, off = runs[do, True], runs[do, False]
                 ratio = interval([a["cpu_ns"] / b["cpu_ns"] for a, b in zip(on, off)])
