@@ -19,7 +19,7 @@ static void print_usage(FILE *f)
     }
     fputs("\n  --socket PATH  control socket; else $BANYAN_CONTROL, /run/banyan/control.sock,\n"
           "                 $XDG_RUNTIME_DIR/banyan-control.sock, /tmp/banyan-UID/control.sock\n"
-          "  --json         status, stats, zones: JSON\n"
+          "  --json         status, stats, zones, anchors: JSON\n"
           "  --cold         trace: pass by the cache and leave it unchanged\n"
           "  --format F     trace: text, json, mermaid or explain\n",
           f);

@@ -112,7 +112,7 @@ struct config {
     } dnssec;
     struct {
         bool enabled;
-        const char *root_hints;
+        const char *root_hints, *trust_anchor_state;
         struct {
             struct config_hint *v;
             size_t n;

@@ -25,7 +25,7 @@ enum control_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_MERMAID, FORMAT_EXPLAIN, 
 struct control_request {
     enum control_command command;
     bool has_command;
-    bool json;     /* STATUS, STATS, ZONES: JSON instead of text */
+    bool json;     /* STATUS, STATS, ZONES, ANCHORS: JSON instead of text */
     bool has_name; /* RELOAD, FLUSH, TRACE */
     struct name name;
     uint16_t type;              /* FLUSH (0: all types), TRACE (A by default) */

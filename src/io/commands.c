@@ -3,7 +3,9 @@
 #include "base/when.h"
 #include "core/trace_render.h"
 #include "dns/codes.h"
+#include "dns/rdata.h"
 #include "dns/rr_type.h"
+#include "io/anchor_keeper.h"
 #include "io/ctl.h"
 #include "io/log.h"
 
@@ -56,7 +58,7 @@ static void survey_worker(struct loop_job *job)
         loop_post(&s->server->loop, &s->done);
 }
 
-enum { STATS_MAX = 112 };
+enum { STATS_MAX = 128 };
 
 /* Counters of signing, and what to be alarmed about. */
 static size_t signing_rows(const struct server *s, struct control_stat *v, size_t n)
@@ -85,6 +87,27 @@ static size_t signing_rows(const struct server *s, struct control_stat *v, size_
                                        "seconds until the first signature of any zone expires",
                                        expires > now ? expires - now : 0};
     return n;
+}
+
+/* Counters of trust anchors that are followed, and what to be alarmed about. */
+static size_t anchor_rows(const struct server *s, struct control_stat *v, size_t n)
+{
+    struct anchor_summary a;
+    if (s->anchors == NULL)
+        return n;
+    anchor_keeper_summary(s->anchors, now_read(), &a);
+#define COUNTER(name, help) v[n++] = (struct control_stat){"anchors", #name, help, a.count.name};
+    ANCHOR_COUNTERS(COUNTER)
+#undef COUNTER
+    const struct control_stat more[] = {
+        {"anchors", "points", "trust points that are followed", a.points},
+        {"anchors", "trusted", "keys that are trusted", a.trusted},
+        {"anchors", "waiting", "new keys that are not yet trusted", a.waiting},
+        {"anchors", "alarms", "trust points that need somebody: `banyan ctl anchors`", a.alarms},
+        {"anchors", "next_check_s", "seconds until keys are asked for again", a.next_s},
+    };
+    memcpy(v + n, more, sizeof more);
+    return n + ARRAY_LEN(more);
 }
 
 static size_t survey_rows(const struct survey *s, struct control_stat *v)
@@ -121,6 +144,7 @@ static size_t survey_rows(const struct survey *s, struct control_stat *v)
     v[n++] = (struct control_stat){"transport", "tcp_open", "TCP connections open now",
                                    atomic_load(&s->server->shared.clients.total)};
     n = signing_rows(s->server, v, n);
+    n = anchor_rows(s->server, v, n);
     uint64_t up = now_read().wall_s - s->server->started_wall_s;
     const struct control_stat server[] = {
         {"server", "uptime_s", "seconds since the start", up},
@@ -347,6 +371,62 @@ static void list_zones(const struct server *s, bool json, struct text *out)
     }
 }
 
+/* The anchors in force, where nobody follows them. */
+static void show_static_anchors(const struct server *s, struct text *out)
+{
+    const struct anchors *a = s->served->resolver.anchors;
+    const struct rrset *set;
+    char name[NAME_TEXT_MAX];
+    text_str(out, a != NULL ? "trust anchors stay as they are configured: "
+                              "resolver.trust-anchor-state would follow changes of keys\n"
+                            : "there are no trust anchors: nothing is validated\n");
+    for (unsigned i = 0; a != NULL && (set = anchors_at(a, i)) != NULL; i++) {
+        struct rdata_iter it = rdata_iter(set);
+        for (struct bytes rd; rdata_iter_next(&it, &rd);) {
+            text_fmt(out, "  %s DS ", name_str(set->owner, name));
+            rdata_text(RR_DS, rd, out);
+            text_char(out, '\n');
+        }
+    }
+}
+
+static void show_anchors(const struct server *s, bool json, struct text *out)
+{
+    struct json j = json_of(out, true);
+    bool followed = s->anchors != NULL && s->served->config->resolver.validate;
+    if (!json && followed)
+        anchor_keeper_text(s->anchors, now_read(), out);
+    else if (!json)
+        show_static_anchors(s, out);
+    if (!json)
+        return;
+    json_object(&j);
+    json_kv_bool(&j, "followed", followed);
+    json_key(&j, "points");
+    if (followed) {
+        anchor_keeper_json(s->anchors, now_read(), &j);
+    } else {
+        json_array(&j);
+        json_array_end(&j);
+    }
+    json_object_end(&j);
+    text_char(out, '\n');
+}
+
+/* One line of the status. */
+static void summarise_anchors(const struct server *s, struct text *out)
+{
+    struct anchor_summary a;
+    if (s->anchors == NULL)
+        return;
+    anchor_keeper_summary(s->anchors, now_read(), &a);
+    text_fmt(out, "trust anchors: followed (RFC 5011), %llu keys trusted, %llu waiting",
+             (unsigned long long)a.trusted, (unsigned long long)a.waiting);
+    if (a.alarms > 0)
+        text_str(out, "; ALARM: `banyan ctl anchors` tells");
+    text_char(out, '\n');
+}
+
 static void show_status(const struct server *s, bool json, struct text *out)
 {
     uint64_t up = now_read().wall_s - s->started_wall_s;
@@ -361,6 +441,11 @@ static void show_status(const struct server *s, bool json, struct text *out)
         json_kv_uint(&j, "zones", z->n);
         json_kv_uint(&j, "zones_bad", z->bad + z->kept);
         json_kv_bool(&j, "resolver", s->shared.cache != NULL);
+        if (s->anchors != NULL) {
+            struct anchor_summary a;
+            anchor_keeper_summary(s->anchors, now_read(), &a);
+            json_kv_uint(&j, "anchor_alarms", a.alarms);
+        }
         json_kv_bool(&j, "reloading", s->reload != NULL);
         json_kv_str(&j, "config", s->opt->file ? s->opt->file : "");
         json_key(&j, "listen");
@@ -385,6 +470,7 @@ static void show_status(const struct server *s, bool json, struct text *out)
         text_fmt(out, ", %u of them with a bad file: `banyan ctl zones` shows which\n",
                  z->bad + z->kept);
     text_fmt(out, "resolver: %s\n", s->shared.cache ? "on" : "off");
+    summarise_anchors(s, out);
     for (size_t i = 0; i < s->served->config->server.listen.n; i++) {
         text_str(out, i ? ", " : "listens on: ");
         netaddr_text_port(&s->served->config->server.listen.v[i], out);
@@ -442,6 +528,10 @@ void command_run(struct server *s, struct ctl *c, const struct control_request *
         break;
     case CONTROL_ZONES:
         list_zones(s, rq->json, &t);
+        ctl_reply(c, NULL, NULL, &t);
+        break;
+    case CONTROL_ANCHORS:
+        show_anchors(s, rq->json, &t);
         ctl_reply(c, NULL, NULL, &t);
         break;
     case CONTROL_FLUSH:

@@ -1,5 +1,8 @@
 #include "io/files.h"
 
+#include "base/codec.h"
+#include "crypto/digest.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -191,6 +194,38 @@ enum status file_replace(const char *path, struct bytes b, struct diag *d)
         return file_out_commit(f, d);
     file_out_abort(f);
     return st;
+}
+
+/* What a name too long for a file's has in its place: its beginning and its digest. */
+static bool shortened(const uint8_t *zone, size_t most, struct text *file)
+{
+    enum { HEX = 64 };
+    uint8_t low[LIMIT_NAME], md[DIGEST_MAX];
+    if (digest_once(DIGEST_SHA256, bytes_of(low, name_lower(low, zone)), md) != ST_OK)
+        return false;
+    file->n = most - HEX - 1;
+    file->cut = false;
+    text_char(file, '%');
+    hex_text(bytes_of(md, digest_size(DIGEST_SHA256)), file);
+    return !file->cut;
+}
+
+bool file_name_of(const uint8_t *zone, size_t most, char *ret, size_t cap)
+{
+    char text[NAME_TEXT_MAX];
+    struct text t = text_of(ret, cap);
+    name_str(zone, text);
+    size_t n = strlen(text);
+    for (size_t i = 0; i + 1 < n; i++) { /* but for the last dot */
+        char c = (char)ascii_lower((uint8_t)text[i]);
+        bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+                     (c == '.' && i > 0);
+        if (plain)
+            text_char(&t, c);
+        else
+            text_fmt(&t, "%%%02x", (unsigned)(uint8_t)c);
+    }
+    return (t.n <= most && !t.cut) || shortened(zone, most, &t);
 }
 
 void files_hold_standard(void)

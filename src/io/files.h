@@ -26,6 +26,11 @@ enum status file_out_write(struct file_out *f, struct bytes b, struct diag *d) M
 enum status file_out_commit(struct file_out *f, struct diag *d) MUST_USE;
 void file_out_abort(struct file_out *f);
 
+/* A zone's name as a file's, at most `most` bytes: in lower case, bytes that do not belong there as
+ * %XX, no dot in front; of a name too long for that its beginning and its digest. cap > most + 3
+ * bytes. False only without a digest. */
+bool file_name_of(const uint8_t *zone, size_t most, char *ret, size_t cap) MUST_USE;
+
 /* Opens what is closed of the descriptors 0 to 2, so that no file or socket takes their place and
  * gets what is meant for people: first thing in main(). Reading and writing them goes on to fail.
  */

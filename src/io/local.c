@@ -30,6 +30,7 @@ struct local {
     struct exchange x[LOCAL_EXCHANGES];
     bool finished, late; /* late: a resolution did not end, and may still call back */
     const struct resolve_task *task;
+    const _Atomic bool *stop; /* NULL: nobody ends a run */
 };
 
 static void random_bytes(void *ctx, void *buf, size_t n)
@@ -197,13 +198,14 @@ static void tcp_ready(struct local *l, struct exchange *x, struct now now)
 static int wait_ms(const struct local *l, struct now now, uint64_t end_us)
 {
     uint64_t due = MIN(resolver_deadline(l->resolver), end_us);
-    return due <= now.mono_us ? 0 : (int)MIN((due - now.mono_us + 999) / 1000, (uint64_t)10000);
+    uint64_t most_ms = l->stop != NULL ? 200 : 10000;
+    return due <= now.mono_us ? 0 : (int)MIN((due - now.mono_us + 999) / 1000, most_ms);
 }
 
 static void loop(struct local *l, uint64_t end_us)
 {
     struct now now = now_read();
-    while (!l->finished && now.mono_us < end_us) {
+    while (!l->finished && now.mono_us < end_us && !(l->stop != NULL && *l->stop)) {
         struct pollfd p[LOCAL_EXCHANGES];
         for (int i = 0; i < LOCAL_EXCHANGES; i++)
             p[i] = (struct pollfd){.fd = l->x[i].fd, .events = l->x[i].writing ? POLLOUT : POLLIN};
@@ -263,6 +265,11 @@ void local_free(struct local *l)
         resolver_free(l->resolver);
     cache_free(l->cache);
     free(l);
+}
+
+void local_stop_when(struct local *l, const _Atomic bool *stop)
+{
+    l->stop = stop;
 }
 
 enum status local_run(struct local *l, const struct resolve_task *task, uint32_t timeout_ms)

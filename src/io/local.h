@@ -14,6 +14,8 @@ void local_free(struct local *l);
  * run. ST_ETIMEOUT, or what resolver_resolve said. */
 enum status local_run(struct local *l, const struct resolve_task *task,
                       uint32_t timeout_ms) MUST_USE;
+/* From now on a run ends soon after *stop is true, as if its time were over. Borrows stop. */
+void local_stop_when(struct local *l, const _Atomic bool *stop);
 /* One resolution with a cache of its own: runs task to its end (task->done is called once) or until
  * timeout_ms. ST_ETIMEOUT, ST_ENOMEM, or what resolver_resolve said. */
 enum status local_resolve(const struct resolver_options *opt, const struct resolve_task *task,

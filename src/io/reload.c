@@ -14,6 +14,7 @@ enum reload_what {
     RELOAD_ALL,   /* configuration, files, and what has to be signed again */
     SIGN_DUE,     /* only what has to be signed again because its time has come */
     SIGN_CHANGED, /* that, and where keys were changed */
+    ANCHORS,      /* as SIGN_DUE, because trust anchors have changed */
 };
 
 struct reload {
@@ -53,7 +54,7 @@ static void *reload_main(void *arg)
     struct zone_set_how how = {.old = s->served->zones,
                                .only = r->has_only ? r->only.w : NULL,
                                .only_due = r->what != RELOAD_ALL,
-                               .look = r->what != SIGN_DUE,
+                               .look = r->what == RELOAD_ALL || r->what == SIGN_CHANGED,
                                .signing = s->signing};
     enum status st = ST_OK;
     if (r->what != RELOAD_ALL)
@@ -71,8 +72,12 @@ static void *reload_main(void *arg)
         r->restarts = config_diff(s->served->config, c, &r->say);
         st = zone_set_load(c, &how, &r->say, &zones);
     }
+    struct served_how as = {.cookie_key = s->cookie_key,
+                            .workers = s->worker_n,
+                            .keeper = s->anchors,
+                            .old = r->what != RELOAD_ALL ? s->served : NULL};
     if (st == ST_OK)
-        st = served_new(c, zones, s->cookie_key, s->worker_n, &r->say, &r->served);
+        st = served_new(c, zones, &as, &r->say, &r->served);
     else
         config_free(c);
     if (st != ST_OK)
@@ -145,7 +150,9 @@ static void reload_done(struct loop_job *job)
         log_event(r->what != RELOAD_ALL ? LEVEL_DEBUG
                   : z->bad + z->kept    ? LEVEL_WARNING
                                         : LEVEL_INFO,
-                  r->what != RELOAD_ALL ? "signed-again" : "reloaded",
+                  r->what == RELOAD_ALL ? "reloaded"
+                  : r->what == ANCHORS  ? "trust-anchors-in-force"
+                                        : "signed-again",
                   "loaded=%u same=%u kept=%u bad=%u need_restart=%u", z->loaded, z->same, z->kept,
                   z->bad, r->restarts);
         s->reloads += r->what == RELOAD_ALL;
@@ -216,6 +223,12 @@ void signing_watch(struct server *s)
 void reload_begin(struct server *s, const uint8_t *only, struct ctl *client)
 {
     begin(s, only, RELOAD_ALL, client);
+}
+
+void reload_anchors(struct server *s)
+{
+    if (s->reload == NULL)
+        begin(s, NULL, ANCHORS, NULL);
 }
 
 static void begin(struct server *s, const uint8_t *only, enum reload_what what, struct ctl *client)

@@ -32,10 +32,16 @@ static void set_auth(struct served *s, struct hash_key cookie_key)
                                       c->tcp.pipeline, c->tcp.send_ms};
 }
 
-static enum status set_hints(struct served *s, struct text *say)
+static enum status set_hints(struct served *s, const struct served *old, struct text *say)
 {
     const struct config *c = s->config;
     size_t n = 0;
+    if (old != NULL) {
+        memcpy(s->hints, old->hints, sizeof s->hints);
+        s->resolver.hints = s->hints;
+        s->resolver.hint_count = old->resolver.hint_count;
+        return ST_OK;
+    }
     for (size_t i = 0; i < c->resolver.hints.n; i++) {
         const struct config_hint *h = &c->resolver.hints.v[i];
         for (size_t k = 0; k < h->addresses.n && n < ROOT_HINTS_MAX; k++) {
@@ -87,34 +93,50 @@ static bool internet_root(const struct served *s)
     return true;
 }
 
-static enum status set_anchors(struct served *s, struct text *say)
+/* Those of the configuration; empty where nothing is to be validated. */
+static enum status configured_anchors(const struct served *s, struct text *say,
+                                      struct anchors **ret)
 {
     const struct config *c = s->config;
-    const char *files[64];
+    const char *files[64] = {NULL};
     struct diag d = {0};
     size_t n = MIN(c->resolver.trust_anchors.n, ARRAY_LEN(files));
-    enum status st = ST_OK;
-    if (!c->resolver.validate)
-        return ST_OK;
     for (size_t i = 0; i < n; i++)
         files[i] = c->resolver.trust_anchors.v[i].file;
-    if (n == 0 && !internet_root(s)) {
-        if (c->resolver.enabled) {
-            diag_set(&d, SEV_WARNING, "trust-anchors",
-                     "give the root's keys in resolver.trust-anchors",
-                     "other root servers than the Internet's, and no trust anchors: nothing is "
-                     "validated");
-            complain(&d, say);
-        }
-        return ST_OK;
+    enum status st = anchors_load(files, n, ret, &d);
+    if (st == ST_OK && n == 0 && internet_root(s)) {
+        st = anchors_add_builtin(*ret);
+    } else if (st == ST_OK && n == 0 && c->resolver.enabled) {
+        diag_set(&d, SEV_WARNING, "trust-anchors", "give the root's keys in resolver.trust-anchors",
+                 "other root servers than the Internet's, and no trust anchors: nothing is "
+                 "validated");
+        complain(&d, say);
     }
-    st = anchors_load(files, n, &s->anchors, &d);
-    if (st == ST_OK && n == 0)
-        st = anchors_add_builtin(s->anchors);
     if (st != ST_OK)
         complain(&d, say);
-    s->resolver.anchors = s->anchors;
     return st;
+}
+
+static enum status set_anchors(struct served *s, const struct served_how *how, struct text *say)
+{
+    struct anchors *configured = NULL;
+    if (!s->config->resolver.validate)
+        return ST_OK;
+    bool again = how->old != NULL && how->old->anchors != NULL;
+    if (again && how->keeper == NULL)
+        TRY(anchors_copy(how->old->anchors, &s->anchors));
+    if (!again)
+        TRY(configured_anchors(s, say, &configured));
+    if (how->keeper != NULL) {
+        enum status st =
+            anchor_keeper_take(how->keeper, configured, say, &s->anchors, &s->anchors_version);
+        anchors_free(configured);
+        TRY(st);
+    } else if (!again) {
+        s->anchors = configured;
+    }
+    s->resolver.anchors = anchors_at(s->anchors, 0) != NULL ? s->anchors : NULL;
+    return ST_OK;
 }
 
 static enum status set_negative(struct served *s)
@@ -138,7 +160,7 @@ static enum status set_negative(struct served *s)
     return ST_OK;
 }
 
-static enum status set_resolver(struct served *s, unsigned workers, struct text *say)
+static enum status set_resolver(struct served *s, const struct served_how *how, struct text *say)
 {
     const struct config *c = s->config;
     struct resolver_options *r = &s->resolver;
@@ -158,19 +180,19 @@ static enum status set_resolver(struct served *s, unsigned workers, struct text 
     r->ttl_max_s = c->resolver.ttl_max_s;
     r->negative_ttl_max_s = c->resolver.negative_ttl_max_s;
     r->timeout_ms = c->resolver.timeout_ms;
-    r->max_clients = MAX(c->resolver.max_clients / workers, 1u);
+    r->max_clients = MAX(c->resolver.max_clients / how->workers, 1u);
     r->identity = c->server.identity;
     r->cookie_key = s->auth.cookie_key;
     r->error_reporting = c->resolver.error_reporting;
     r->aggressive = c->resolver.aggressive;
     r->rsa_sha1 = c->resolver.rsa_sha1;
-    TRY(set_hints(s, say));
-    TRY(set_anchors(s, say));
-    return set_negative(s);
+    TRY(set_hints(s, how->old, say));
+    TRY(set_negative(s));
+    return set_anchors(s, how, say); /* last: the keeper goes on from what it was given */
 }
 
-enum status served_new(struct config *c, struct zone_set *zones, struct hash_key cookie_key,
-                       unsigned workers, struct text *say, struct served **ret)
+enum status served_new(struct config *c, struct zone_set *zones, const struct served_how *how,
+                       struct text *say, struct served **ret)
 {
     struct served *s = calloc(1, sizeof *s);
     if (s == NULL) {
@@ -181,10 +203,10 @@ enum status served_new(struct config *c, struct zone_set *zones, struct hash_key
     s->config = c;
     s->zones = zones;
     s->has_zones = zones->n > 0;
-    set_auth(s, cookie_key);
+    set_auth(s, how->cookie_key);
     /* Also when it is off: a reload may say so while the workers still have theirs, until the next
      * start. */
-    enum status st = set_resolver(s, workers, say);
+    enum status st = set_resolver(s, how, say);
     if (st == ST_OK)
         *ret = s;
     else

@@ -3,6 +3,7 @@
 #define BANYAN_IO_SERVED_H
 
 #include "auth/auth.h"
+#include "io/anchor_keeper.h"
 #include "io/front.h"
 #include "io/qsbr.h"
 #include "io/zones.h"
@@ -15,18 +16,26 @@ struct served {
     struct auth_options auth;
     struct resolver_options resolver;
     struct root_hint hints[ROOT_HINTS_MAX];
-    struct anchors *anchors; /* NULL: nothing is validated */
+    struct anchors *anchors;  /* NULL: nothing is validated */
+    uint64_t anchors_version; /* of the keeper's */
     struct negative_anchor *negative;
     struct front_limits limits;
     struct cache *distrust; /* when nobody uses this any more: what was checked by its rules */
-    bool has_zones; /* some zone is configured: local names are looked for first */
+    bool has_zones;         /* some zone is configured: local names are looked for first */
 };
 
-/* Makes a snapshot from a configuration and its zones; takes both over, also when it fails.
- * cookie_key: what to use where the configuration names none. ST_EIO with text in say (root hints
- * file). */
-enum status served_new(struct config *c, struct zone_set *zones, struct hash_key cookie_key,
-                       unsigned workers, struct text *say, struct served **ret) MUST_USE;
+struct served_how {
+    struct hash_key cookie_key; /* to use where the configuration names none */
+    unsigned workers;
+    struct anchor_keeper *keeper; /* whose trust anchors are used; NULL: the configured ones */
+    const struct served *old;     /* the configuration is this one's: its files are not read again;
+                                   * or NULL */
+};
+
+/* Makes a snapshot from a configuration and its zones; takes both over, also when it fails. ST_EIO
+ * with text in say (root hints file). */
+enum status served_new(struct config *c, struct zone_set *zones, const struct served_how *how,
+                       struct text *say, struct served **ret) MUST_USE;
 void served_free(struct served *s);
 
 #endif

@@ -93,6 +93,14 @@ static bool first_snapshot(struct server *s, struct config *c)
     struct text say = text_heap(1 << 20);
     struct zone_set *zones = NULL;
     struct zone_set_how how = {.signing = s->signing};
+    if (c->resolver.trust_anchor_state != NULL && c->resolver.enabled) {
+        s->anchors = anchor_keeper_new(c->resolver.trust_anchor_state, &say);
+        if (s->anchors == NULL) {
+            config_free(c);
+            return false;
+        }
+    }
+    struct served_how as = {s->cookie_key, s->worker_n, s->anchors, NULL};
     enum status st = zone_set_load(c, &how, &say, &zones);
     if (st == ST_OK && zones->bad > 0 && !c->server.start_without) {
         text_fmt(&say,
@@ -104,7 +112,7 @@ static bool first_snapshot(struct server *s, struct config *c)
         st = ST_ESEMANTIC;
     }
     if (st == ST_OK)
-        st = served_new(c, zones, s->cookie_key, s->worker_n, &say, &s->served);
+        st = served_new(c, zones, &as, &say, &s->served);
     else
         config_free(c);
     print_text(text_cstr(&say));
@@ -151,6 +159,7 @@ static void stop_all(struct server *s)
         if (s->workers[i] != NULL)
             worker_stop(s->workers[i]);
     reload_finish(s);
+    anchors_finish(s);
     ctl_close_all(s);
     for (unsigned i = 0; s->workers != NULL && i < s->worker_n; i++) {
         if (s->workers[i] != NULL)
@@ -163,6 +172,7 @@ static void stop_all(struct server *s)
         unlink(s->pidfile);
     served_free(s->served);
     cache_free(s->shared.cache);
+    anchor_keeper_free(s->anchors);
 }
 
 /* Everything that needs to be root: sockets, control socket, pid file; then no longer root. */
@@ -213,6 +223,7 @@ static int run(struct server *s, struct config *c)
             s->pidfile = strdup(s->served->config->server.pidfile);
         log_ready(s, addrs, n);
         signing_watch(s);
+        anchors_watch(s);
         while (!s->stop)
             loop_turn(&s->loop, UINT64_MAX);
         notify_manager("STOPPING=1");

@@ -1,6 +1,5 @@
 /* The last signed version of each zone, as a master file in the state folder: after a restart its
  * signatures go on being used, and when signing fails it is what is served. */
-#include "base/codec.h"
 #include "crypto/digest.h"
 #include "io/files.h"
 #include "io/signing.h"
@@ -15,41 +14,18 @@
 #include <unistd.h>
 
 /* FILE_NAME: 255, but for what file_out_begin() adds while it writes. */
-enum { PATH_MAX_ = 4096, CHUNK = 1 << 18, FILE_NAME = 240, BEGINNING = 150 };
+enum { PATH_MAX_ = 4096, CHUNK = 1 << 18, FILE_NAME = 240 };
 
-/* What a name too long for a file's has in its place: its beginning and its digest. */
-static bool shortened(const uint8_t *name, struct text *file)
-{
-    uint8_t low[LIMIT_NAME], md[DIGEST_MAX];
-    if (digest_once(DIGEST_SHA256, bytes_of(low, name_lower(low, name)), md) != ST_OK)
-        return false;
-    file->n = BEGINNING;
-    text_char(file, '%');
-    hex_text(bytes_of(md, digest_size(DIGEST_SHA256)), file);
-    text_str(file, ".zone");
-    return true;
-}
-
-/* STATE/signed/NAME.zone; bytes of the name that do not belong into a file's name as %XX. */
+/* STATE/signed/NAME.zone */
 static bool path_of(const char *state_dir, const uint8_t *name, char ret[PATH_MAX_])
 {
-    char text[NAME_TEXT_MAX], file[3 * NAME_TEXT_MAX];
-    struct text t = text_of(file, sizeof file), path = text_of(ret, PATH_MAX_);
-    name_str(name, text);
-    for (const char *p = text; *p != '\0'; p++) {
-        char c = (char)ascii_lower((uint8_t)*p);
-        bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-                     (c == '.' && p > text);
-        if (plain)
-            text_char(&t, c);
-        else
-            text_fmt(&t, "%%%02x", (unsigned)(uint8_t)c);
-    }
-    text_str(&t, "zone");
-    if (t.n > FILE_NAME && !shortened(name, &t))
+    char file[FILE_NAME + 8] = "%2e"; /* the root */
+    struct text path = text_of(ret, PATH_MAX_);
+    const char *dot = name_is_root(name) ? "" : ".";
+    if (!name_is_root(name) && !file_name_of(name, FILE_NAME - 5, file, sizeof file))
         return false;
-    text_fmt(&path, "%s/signed/%s", state_dir, text_cstr(&t));
-    return !t.cut && !path.cut;
+    text_fmt(&path, "%s/signed/%s%szone", state_dir, file, dot);
+    return !path.cut;
 }
 
 /* "NAME.zone.XXXXXX", as file_out_begin() calls what it writes; a zone's own ends in ".zone". */

@@ -7,6 +7,8 @@
 #include "io/server.h"
 #include "io/worker.h"
 
+struct anchor_check;
+struct anchor_keeper;
 struct reload;
 struct ctl;
 
@@ -33,6 +35,11 @@ struct server {
     uint64_t sign_revision; /* of the key store, when all zones were looked at last */
     uint64_t sign_pass;     /* when the look under way began */
     size_t sign_at;         /* and how far it is */
+    /* anchor_watch.c */
+    struct anchor_keeper *anchors;     /* NULL: trust anchors stay as they are configured */
+    struct anchor_check *anchor_check; /* under way */
+    struct loop_timer anchor_timer;
+    uint64_t anchor_swap_us; /* not before this are anchors swapped in again */
     /* ctl.c */
     struct loop_watch control;
     struct loop_timer control_again; /* takes connections again */
@@ -49,6 +56,14 @@ void reload_begin(struct server *s, const uint8_t *only, struct ctl *client);
 void signing_watch(struct server *s);
 /* Waits for a reload under way, for the end of the server. */
 void reload_finish(struct server *s);
+
+/* Puts the keeper's trust anchors in force; reads no file. Nothing happens during a reload. */
+void reload_anchors(struct server *s);
+
+/* anchor_watch.c: begins to look after trust anchors; once, at the start. */
+void anchors_watch(struct server *s);
+/* Ends a check under way. */
+void anchors_finish(struct server *s);
 
 /* ctl.c: opens the control socket; false with *d filled. */
 bool ctl_open(struct server *s, const struct config *conf, struct diag *d);
