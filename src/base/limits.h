@@ -156,9 +156,11 @@ enum {
     LIMIT_REPLY_SETS = 256,
     LIMIT_PROOF_RECORDS = 16,
 
-    /* Zones whose keys a worker remembers, or that they have none: about 6 KB and 700 bytes each.
-     */
+    /* Zones whose keys a worker remembers, or that they have none, and the bytes that they may
+     * take: about 6 KB for two keys, 1 KB for none, and 140 KB for the 64 of a zone that means no
+     * good. */
     LIMIT_KEYRING = 2048,
+    LIMIT_KEYRING_BYTES = 8 << 20,
     /* Seconds that a zone's keys are kept at most, and at least (a TTL of 0 must not make a worker
      * check the chain for each answer). */
     LIMIT_KEYRING_MAX_S = 3600,

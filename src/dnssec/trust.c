@@ -54,8 +54,9 @@ struct zone_keys {
      * about its apex are in many answers). Each has one place. */
     uint8_t good[GOOD_SIGNATURES][GOOD_DIGEST];
     unsigned n;
-    struct one_key key[LIMIT_ZONE_KEYS];
-    uint8_t bytes[]; /* RDATA */
+    size_t size;    /* of the block */
+    uint8_t *bytes; /* RDATA, behind the keys */
+    struct one_key key[];
 };
 
 void zone_keys_free(struct zone_keys *k)
@@ -67,6 +68,13 @@ void zone_keys_free(struct zone_keys *k)
     sig_buffer_free(&k->buffer);
     digest_free(k->digest);
     free(k);
+}
+
+size_t zone_keys_size(const struct zone_keys *k)
+{
+    /* A key that is open: what the crypto library keeps beside it. */
+    enum { OPEN = 2048 };
+    return k->size + k->n * (size_t)OPEN;
 }
 
 const uint8_t *zone_keys_name(const struct zone_keys *k)
@@ -275,11 +283,15 @@ enum status rrset_trust(struct zone_keys *keys, const struct rrset *set, const s
 /* --- From DS to keys --- */
 
 /* Room for RDATA of so many bytes. */
-static struct zone_keys *keys_new(const uint8_t *name, size_t bytes)
+static struct zone_keys *keys_new(const uint8_t *name, unsigned n, size_t bytes)
 {
-    struct zone_keys *k = calloc(1, sizeof *k + bytes);
-    if (k != NULL)
-        name_copy(k->name.w, name);
+    size_t head = sizeof(struct zone_keys) + n * sizeof(struct one_key);
+    struct zone_keys *k = calloc(1, head + bytes);
+    if (k == NULL)
+        return NULL;
+    name_copy(k->name.w, name);
+    k->size = head + bytes;
+    k->bytes = (uint8_t *)k + head;
     return k;
 }
 
@@ -375,7 +387,7 @@ static enum status try_entry(struct entering *e, struct bytes rd)
             *ret = (struct trust_result){TRUST_BOGUS, why, v.tag, v.algorithm};
         return ST_OK;
     }
-    struct zone_keys *k = keys_new(e->dnskey->owner, rd.n);
+    struct zone_keys *k = keys_new(e->dnskey->owner, 1, rd.n);
     if (k == NULL)
         return ST_ENOMEM;
     keys_add(k, 0, rd, &v);
@@ -448,7 +460,7 @@ static struct zone_keys *keep_keys(const struct rrset *dnskey)
         keep[n++] = rd;
         bytes += rd.n;
     }
-    struct zone_keys *k = keys_new(dnskey->owner, bytes);
+    struct zone_keys *k = keys_new(dnskey->owner, n, bytes);
     for (unsigned i = 0; k != NULL && i < n; off += keep[i++].n)
         if (read_key(keep[i], &v))
             keys_add(k, off, keep[i], &v);

@@ -54,6 +54,8 @@ struct trust_rules {
 struct zone_keys;
 void zone_keys_free(struct zone_keys *k);
 const uint8_t *zone_keys_name(const struct zone_keys *k);
+/* Bytes that they may come to hold, about. */
+size_t zone_keys_size(const struct zone_keys *k);
 
 /* Trusts the zone's DNSKEY set if a key that a DS names has signed it; ds: the parent's set or a
  * trust anchor, already trusted. With TRUST_SECURE *ret_keys is to be freed; else it is NULL.

@@ -1,11 +1,14 @@
 #include "resolver/keyring.h"
 
+#include "base/limits.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 struct keyring {
     struct hash_key key;
     unsigned n, max;
+    size_t bytes;
     uint32_t mask;
     struct zone_trust *newest, *oldest;
     struct zone_trust *bucket[];
@@ -56,6 +59,11 @@ static void link_newest(struct keyring *k, struct zone_trust *t)
     k->newest = t;
 }
 
+static size_t size_of(const struct zone_trust *t)
+{
+    return sizeof *t + (t->keys != NULL ? zone_keys_size(t->keys) : 0);
+}
+
 static void forget(struct keyring *k, struct zone_trust *t)
 {
     struct zone_trust **p = &k->bucket[t->hash & k->mask];
@@ -65,6 +73,7 @@ static void forget(struct keyring *k, struct zone_trust *t)
     unlink_order(k, t);
     t->listed = false;
     k->n--;
+    k->bytes -= size_of(t);
     zone_trust_drop(t);
 }
 
@@ -117,8 +126,6 @@ struct zone_trust *keyring_put(struct keyring *k, const uint8_t *zone, const str
     struct zone_trust *old = find(k, t->hash, zone);
     if (old != NULL)
         forget(k, old);
-    else if (k->n == k->max)
-        forget(k, k->oldest);
     name_copy(t->zone.w, zone);
     name_copy(t->blame.w, zone);
     t->trust = v->trust;
@@ -132,6 +139,9 @@ struct zone_trust *keyring_put(struct keyring *k, const uint8_t *zone, const str
     k->bucket[t->hash & k->mask] = t;
     link_newest(k, t);
     k->n++;
+    k->bytes += size_of(t);
+    while (k->oldest != t && (k->n > k->max || k->bytes > LIMIT_KEYRING_BYTES))
+        forget(k, k->oldest);
     return t;
 }
 
