@@ -13,8 +13,8 @@ enum status pick_records(struct encode *e, const struct msg *m, const struct pic
             continue;
         TRY(msg_owner(m, rr, &owner));
         TRY(rdata_from_wire(rr->type, m->wire, rr->rdata_off, rr->rdata_len, &w));
-        bool rename =
-            rr->section == SECTION_ANSWER && how->from != NULL && name_equal(owner.w, how->from);
+        bool rename = (how->everywhere || rr->section == SECTION_ANSWER) && how->from != NULL &&
+                      name_equal(owner.w, how->from);
         TRY(encode_rr(e, (enum msg_section)rr->section, rename ? how->to : owner.w, rr->type,
                       rr->rclass, rr->ttl, wr_done(&w)));
     }

@@ -9,6 +9,7 @@ struct pick {
     void *ctx;
     bool (*keep)(void *ctx, const struct rr_view *rr);
     const uint8_t *from, *to; /* owners `from` in the answer section become `to`; may be NULL */
+    bool everywhere;          /* and in the other sections */
 };
 
 /* Writes the records that are to be kept into the same sections of e. Errors of msg_owner(),

@@ -69,7 +69,8 @@ static enum status put_replays(struct player *p, struct script *s, const struct 
                 h = &p->internet.host[k];
         if (h == NULL || !ask_zones(p, h, rq, q, y, &m))
             return ST_ENOTFOUND;
-        struct pick how = {y, replayed, y->same_name ? NULL : y->name.w, q->q.name.w};
+        struct pick how = {y, replayed, y->same_name ? NULL : y->name.w,
+                           y->renamed ? y->as.w : q->q.name.w, y->renamed};
         TRY(pick_records(e, &m, &how));
         e->flags |= (m.h.flags & MSG_AA) | (s->rcode == 0 ? m.h.flags & 15 : 0);
     }

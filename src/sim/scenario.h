@@ -13,7 +13,7 @@ enum {
     SCENARIO_STEPS = 512,
     SCENARIO_SCRIPTS = 64,
     SCENARIO_SCRIPT_RRS = 32,
-    SCENARIO_REPLAYS = 4,
+    SCENARIO_REPLAYS = 8,
     SCENARIO_REPLAY_TYPES = 8,
     SCENARIO_OPTIONS = 32,
     SCENARIO_BROKEN = 32,
@@ -68,7 +68,9 @@ struct replay {
     bool same_name; /* the name asked */
     uint16_t type;  /* 0: the type asked */
     bool section[4];
-    bool only; /* the types are those that are taken, else those that are not */
+    bool renamed;
+    struct name as; /* what the owner `name` becomes, in all sections */
+    bool only;      /* the types are those that are taken, else those that are not */
     uint16_t types[SCENARIO_REPLAY_TYPES];
     unsigned type_count;
 };

@@ -63,7 +63,8 @@ static enum status read_script_flags(struct parse *p, struct bytes line)
     return ST_OK;
 }
 
-/* replay NAME|* TYPE|* [from SERVER] [answer] [authority] [additional] [only|without TYPE...] */
+/* replay NAME|* TYPE|* [from SERVER] [answer] [authority] [additional] [as NAME]
+ * [only|without TYPE...] */
 static enum status read_replay(struct parse *p, struct bytes line)
 {
     static const char *const sections[] = {"", "answer", "authority", "additional"};
@@ -89,6 +90,9 @@ static enum status read_replay(struct parse *p, struct bytes line)
             TRY(scn_name(p, &line, NULL, &y->server));
             if (topology_find(&p->sc->world->topology, y->server.w) == NULL)
                 return scn_error(p, "there is no server of this name");
+        } else if (word_is(w, "as")) {
+            TRY(scn_name(p, &line, NULL, &y->as));
+            y->renamed = true;
         } else if (word_is(w, "only") || word_is(w, "without")) {
             y->only = word_is(w, "only");
             while (word_next(&line, &w))
@@ -96,7 +100,8 @@ static enum status read_replay(struct parse *p, struct bytes line)
                     !rr_type_parse(w, &y->types[y->type_count++]))
                     return scn_error(p, "up to %d types are expected", SCENARIO_REPLAY_TYPES);
         } else {
-            return scn_error(p, "known here: from SERVER, sections, only TYPE..., without TYPE...");
+            return scn_error(
+                p, "known here: from SERVER, sections, as NAME, only TYPE..., without TYPE...");
         }
     }
     for (unsigned k = 1; k < 4; k++)
