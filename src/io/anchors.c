@@ -120,7 +120,7 @@ enum status anchor_state_read(const char *path, const uint8_t *zone, struct anch
     anchor_roll_init(ret, zone);
     d->file = path;
     if (stat(path, &there) != 0)
-        return errno == ENOENT ? ST_ENOTFOUND : fail(d, "read", path);
+        return errno == ENOENT || errno == ENOTDIR ? ST_ENOTFOUND : fail(d, "read", path);
     if (!S_ISREG(there.st_mode)) {
         diag_set(d, SEV_ERROR, "trust-anchor-state", NULL, "it is no plain file");
         return ST_EIO;

@@ -147,9 +147,10 @@ static void reload_done(struct loop_job *job)
                  "%u zones loaded, %u unchanged, %u kept as they were because their files are bad, "
                  "%u missing\n",
                  z->loaded, z->same, z->kept, z->bad);
-        log_event(r->what != RELOAD_ALL ? LEVEL_DEBUG
-                  : z->bad + z->kept    ? LEVEL_WARNING
-                                        : LEVEL_INFO,
+        bool told = r->what == RELOAD_ALL || r->what == ANCHORS;
+        log_event(!told              ? LEVEL_DEBUG
+                  : z->bad + z->kept ? LEVEL_WARNING
+                                     : LEVEL_INFO,
                   r->what == RELOAD_ALL ? "reloaded"
                   : r->what == ANCHORS  ? "trust-anchors-in-force"
                                         : "signed-again",
