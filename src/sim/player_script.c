@@ -72,7 +72,7 @@ static enum status put_replays(struct player *p, struct script *s, const struct 
         struct pick how = {y, replayed, y->same_name ? NULL : y->name.w,
                            y->renamed ? y->as.w : q->q.name.w, y->renamed};
         TRY(pick_records(e, &m, &how));
-        e->flags |= (m.h.flags & MSG_AA) | (s->rcode == 0 ? m.h.flags & 15 : 0);
+        e->flags |= (m.h.flags & MSG_AA) | (s->has_rcode ? 0 : m.h.flags & 15);
     }
     return ST_OK;
 }

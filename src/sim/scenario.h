@@ -84,7 +84,7 @@ struct script {
     unsigned used;
     uint16_t flags; /* QR is set unless no_qr */
     uint16_t rcode;
-    bool silent, any_name, below, no_qr, no_opt;
+    bool silent, any_name, below, no_qr, no_opt, has_rcode;
     struct replay replay[SCENARIO_REPLAYS];
     unsigned replay_count;
     uint8_t section[SCENARIO_SCRIPT_RRS];

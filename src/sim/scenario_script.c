@@ -124,6 +124,7 @@ enum status scn_script_line(struct parse *p, struct bytes word, struct bytes lin
         struct bytes w;
         if (!word_next(&line, &w) || !rcode_parse(w, &s->rcode))
             return scn_error(p, "not an RCODE (upper case)");
+        s->has_rcode = true;
         return scn_end(p, line);
     }
     if (word_is(word, "replay"))

@@ -611,6 +611,14 @@ TEST(scenario_errors_have_their_line)
         {"about x\nrfc y\nserver a. 1.2.3.4\nzone . a.\nask x. A\nanswer x. 60 A 1.2.3\n", 6},
         {"about x\nrfc y\nserver a. 1.2.3.4\nzone . a.\nask x. A\nwait 5\n", 6},
         {"about x\nrfc y\nserver a. 1.2.3.4\nzone . a.\nask x. A\nfly away\n", 6},
+        {"about x\nrfc y\nserver a. 1.2.3.4\nzone . a. signed backwards\n", 4},
+        {"about x\nrfc y\nserver a. 1.2.3.4\nzone . a. signed algorithm 5\n", 4},
+        {"about x\nrfc y\nserver a. 1.2.3.4\nbroken sig-expired\n", 4},
+        {"about x\nrfc y\nserver a. 1.2.3.4\nnegative-anchor a. 5\n", 4},
+        {"about x\nrfc y\nserver a. 1.2.3.4\nscript a. * *\n  replay b. A from c.\n", 5},
+        {"about x\nrfc y\nserver a. 1.2.3.4\nzone . a.\nask x. A\nspent money 5\n", 6},
+        {"about x\nrfc y\nserver a. 1.2.3.4\nzone . a.\nask x. A\nsays\n", 6},
+        {"about x\nrfc y\nserver a. 1.2.3.4\nzone . a.\nask x. A\nnot ede 5\n", 6},
         {"rfc y\n", 1},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -620,14 +628,38 @@ TEST(scenario_errors_have_their_line)
         CHECK_EQ(d.line, cases[i].line);
         scenario_free(&sc);
     }
-    /* A scenario that expects what does not happen fails. */
+}
+
+/* A scenario that expects what does not happen fails, at that line. */
+TEST(scenario_differences_are_told)
+{
+    static const char begin[] =
+        "about x\nrfc y\nserver a. 1.2.3.4\nzone . a. signed\n  x A 192.0.2.1\n";
+    static const char *const expected[] = {
+        "ask x. A\nexpect nxdomain\n",   "ask x. A\nflag ad\n",
+        "ask x. A\nsignature x. A\n",    "ask x. A do\nnot signature x. A\n",
+        "ask x. MX do\nproof y. NSEC\n", "ask x. A\nede 7\n",
+        "ask x. A\nspent packets 1\n",   "trace x. A\nspent packets 1\n",
+        "trace x. A\nsays nonsense\n",   "trace x. A\nnot says secure\n",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
+        struct scenario sc;
+        struct diag d = {0};
+        struct diag_sink sink = {.emit = keep, .ctx = &d};
+        char text[300];
+        snprintf(text, sizeof text, "%s%s", begin, expected[i]);
+        REQUIRE(scenario_parse(&sc, bytes_str(text), "s", &d) == ST_OK);
+        CHECK_EQ(scenario_play(&sc, "s", &sink, NULL), ST_ESEMANTIC);
+        CHECK_EQ(d.line, 7);
+        scenario_free(&sc);
+    }
+    /* A recipe that does not exist. */
     struct scenario sc;
-    struct diag d;
+    struct diag d = {0};
     struct diag_sink sink = {.emit = keep, .ctx = &d};
-    const char *text = "about x\nrfc y\nserver a. 1.2.3.4\nzone . a.\n  x A 192.0.2.1\nask x. "
-                       "A\nexpect nxdomain\n";
+    const char *text = "about x\nrfc y\nserver a. 1.2.3.4\nzone . a. signed\nbroken nothing x.\n";
     REQUIRE(scenario_parse(&sc, bytes_str(text), "s", &d) == ST_OK);
-    CHECK_EQ(scenario_play(&sc, "s", &sink, NULL), ST_ESEMANTIC);
-    CHECK_EQ(d.line, 7);
+    CHECK(scenario_play(&sc, "s", &sink, NULL) != ST_OK);
+    CHECK(strstr(d.message, "nothing") != NULL);
     scenario_free(&sc);
 }
