@@ -99,7 +99,10 @@ def breaking(env, s):
                                       ('dead', 'ns1.bighost.io', 'docs.example.io', 'SERVFAIL'),
                                       ('unreachable', 'ns1.example.co.jp', 'www.example.co.jp', 'SERVFAIL'),
                                       ('no-delegation', 'example.com', 'www.example.com', 'NXDOMAIN'),
-                                      ('alias-loop', 'www.example.com', 'www.example.com', 'SERVFAIL')):
+                                      ('alias-loop', 'www.example.com', 'www.example.com', 'SERVFAIL'),
+                                      ('strip', 'example.org', 'www.example.org', 'SERVFAIL'),
+                                      ('no-do', 'example.org', 'www.example.org', 'SERVFAIL'),
+                                      ('captive', 'example.org', 'www.example.org', 'SERVFAIL')):
         ok(rcode(ask(s, name)) == 'NOERROR', f'{name} resolves')
         r = banyan('lab', 'break', fault, target, env=env)
         ok(r.returncode == 0, f'break {fault} {target}', r.stdout + r.stderr)
@@ -113,7 +116,9 @@ def breaking(env, s):
     for fault, target, word in (('dead', 'example.org', 'no reply from 127.53.3.'),
                                 ('lame', 'example.org', 'does not serve it'),
                                 ('no-glue', 'example.org', 'no address of any server'),
-                                ('wrong-glue', 'example.org', 'no reply from 127.53.255.1')):
+                                ('wrong-glue', 'example.org', 'no reply from 127.53.255.1'),
+                                ('strip', 'example.org', 'DNSKEY is missing'),
+                                ('captive', 'example.org', 'publishes no keys')):
         banyan('lab', 'break', fault, target, env=env)
         r = banyan('explain', '@lab', 'www.example.org', env=env)
         ok(word in r.stdout, f'explain finds {fault}', r.stdout + r.stderr)
