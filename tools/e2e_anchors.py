@@ -186,9 +186,11 @@ class World:
 
 class Server:
     count = 0
+    all = []
 
     def __init__(self, world, anchors, state='state', extra=None):
         Server.count += 1
+        Server.all.append(self)
         self.dir = os.path.join(TMP, f's{Server.count}')
         os.mkdir(self.dir)
         self.world, self.proc, self.names = world, None, 0
@@ -227,16 +229,21 @@ class Server:
     def start(self):
         self.set_clock()
         log = open(self.path('log'), 'a')
-        env = dict(os.environ, LD_PRELOAD=PRELOAD, FAKETIME_TIMESTAMP_FILE=self.path('clock'), FAKETIME_NO_CACHE='1')
+        # A sanitizer must not look at the clock while it allocates: faketime opens its file then, and allocates too.
+        asan = os.environ.get('ASAN_OPTIONS', '') + ':allocator_release_to_os_interval_ms=-1'
+        env = dict(os.environ, ASAN_OPTIONS=asan, LD_PRELOAD=PRELOAD, FAKETIME_TIMESTAMP_FILE=self.path('clock'), FAKETIME_NO_CACHE='1')
         self.proc = subprocess.Popen([BANYAND, '--config', self.path('banyan.conf')], stdout=log, stderr=log, env=env)
         log.close()
         return until(lambda: self.proc.poll() is not None or self.ctl('version').returncode == 0) and self.proc.poll() is None
 
     def stop(self, how=signal.SIGTERM):
         self.proc.send_signal(how)
-        rc = self.proc.wait(20)
-        self.proc = None
-        return rc
+        proc, self.proc = self.proc, None
+        try:
+            return proc.wait(20)
+        except subprocess.TimeoutExpired:
+            proc.kill()
+            return proc.wait() and 'it did not end'
 
     def ctl(self, *words):
         return subprocess.run([BANYAN, 'ctl', '--socket', self.path('ctl'), *words], capture_output=True, text=True, timeout=30)
@@ -297,7 +304,7 @@ def part_roll():
     k = [k for k in s.point()['keys'] if k['tag'] == new.tag][0]
     ok(29 * DAY < k['trusted_in_s'] <= 30 * DAY, 'for 30 days', k)
     text = s.ctl('anchors').stdout
-    ok('ADDPEND' in text and 'trusted in 30 d' in text and 'next check in' in text, 'banyan ctl anchors tells so', text)
+    ok('ADDPEND' in text and re.search('trusted in (29|30) d', text) and 'next check in' in text, 'banyan ctl anchors tells so', text)
     ok('1 waiting' in s.ctl('status').stdout, 'and the status, in a line', s.ctl('status').stdout)
     ok(s.pass_time(10 * DAY) and secure() and s.states().get(new.tag) == 'ADDPEND', '10 days in one run', s.text)
     ok(s.stop() == 0, 'a clean end', s.text)
@@ -500,7 +507,12 @@ try:
         for name, part in parts:
             print(f'# {name}')
             part()
+    found = [s for s in Server.all if 'Sanitizer' in s.text() or 'runtime error' in s.text()]
+    ok(not found, 'no sanitizer had anything to say', lambda: found[0].text())
 finally:
+    for left in Server.all:
+        if left.proc is not None:
+            left.proc.kill()
     shutil.rmtree(TMP, ignore_errors=True)
 print(f'1..{points}')
 sys.exit(failed > 0)
