@@ -45,6 +45,7 @@ static bool worse(const struct judging *g, enum trust t)
 static enum status trust_set(struct judging *g, const struct reply_set *s, struct trust_result *ret)
 {
     TRY(rrset_trust(g->keys, &s->set, &s->sigs, g->j->rules, g->j->budget, ret));
+    g->r->set[s - g->r->set].judged = ret->trust == TRUST_SECURE;
     if (ret->trust != TRUST_SECURE && worse(g, ret->trust)) {
         say(g, ret->trust, ret->reason, s->set.owner, s->set.type);
         g->ret->by = *ret;
@@ -66,6 +67,7 @@ static enum status collect(struct judging *g)
         if (t.trust == TRUST_SECURE && !t.wildcard) {
             if (g->j->seen != NULL)
                 g->j->seen->proof[g->proofs.n] = s;
+            g->r->set[i].judged = true;
             g->proof[g->proofs.n++] = s->set;
         } else if (g->spoiled_set == NULL && t.trust != TRUST_SECURE) {
             g->spoiled = t;

@@ -13,6 +13,7 @@
 struct reply_set {
     struct rrset set, sigs; /* sigs: those that cover the set; count 0: none */
     uint8_t section;        /* SECTION_ANSWER or SECTION_AUTHORITY */
+    bool judged;            /* reply_judge() looked at it, and its signature is good */
 };
 
 struct reply {

@@ -191,6 +191,31 @@ static struct reply only_aliases(const struct lookup *l, const struct reading *r
     return ret;
 }
 
+static bool was_judged(const struct lookup *l, unsigned section, const struct rrset *set)
+{
+    for (unsigned i = 0; i < l->reply.n; i++) {
+        const struct reply_set *s = &l->reply.set[i];
+        if (s->judged && s->section == section && s->set.type == set->type &&
+            name_equal(s->set.owner, set->owner))
+            return true;
+    }
+    return false;
+}
+
+/* Whether all that is going to be kept was judged: a reply can be made so that it is read in one
+ * way and judged in another (a second DNAME, for one). An SOA that was not goes by the board. */
+static bool all_judged(const struct lookup *l, struct reading *rd)
+{
+    for (unsigned i = 0; i < rd->chain; i++) {
+        if (!was_judged(l, SECTION_ANSWER, &rd->alias[i]))
+            return false;
+        i += rd->alias[i].type == RR_DNAME; /* the CNAME behind it is made from it */
+    }
+    if (rd->soa.count > 0 && !was_judged(l, SECTION_AUTHORITY, &rd->soa))
+        rd->soa.count = 0;
+    return rd->kind != KIND_ANSWER || was_judged(l, SECTION_ANSWER, &rd->set);
+}
+
 /* The aliases before the name at fault may be good, and the rest another zone's: goes on with them
  * if so. */
 static bool good_aliases(struct resolver *r, struct lookup *l, struct reading *rd,
@@ -221,6 +246,7 @@ static bool good_aliases(struct resolver *r, struct lookup *l, struct reading *r
     keep_part(l, v.trust == TRUST_SECURE ? CACHE_SECURE : CACHE_INSECURE, v.reason);
     note_part(l, &v, l->walk.at->zone.w, now);
     stop_at(rd, bad->owner.w);
+    l->reply = part;
     return true;
 }
 
@@ -281,6 +307,13 @@ static bool refuse(struct resolver *r, struct lookup *l, const struct verdict *v
     return false;
 }
 
+static struct verdict unjudged(const struct lookup *l)
+{
+    struct verdict v = {.trust = TRUST_BOGUS, .reason = TRUST_NO_SIGNATURE, .type = l->asked_type};
+    name_copy(v.owner.w, l->asked.w);
+    return v;
+}
+
 /* By the keys that the walk has found. */
 static bool judge(struct resolver *r, struct lookup *l, const struct msg *m, struct reading *rd,
                   struct cut_address *a, struct now now)
@@ -305,10 +338,17 @@ static bool judge(struct resolver *r, struct lookup *l, const struct msg *m, str
             l->shows_cut = false;
         if (next != NULL)
             stop_at(rd, next);
-        return true;
+        if (all_judged(l, rd))
+            return true;
+        v = unjudged(l);
+        return refuse(r, l, &v, a, now);
     }
-    if (v.trust == TRUST_BOGUS && good_aliases(r, l, rd, &v, now))
-        return true;
+    if (v.trust == TRUST_BOGUS && good_aliases(r, l, rd, &v, now)) {
+        if (all_judged(l, rd))
+            return true;
+        v = unjudged(l);
+        return refuse(r, l, &v, a, now);
+    }
     if (v.trust == TRUST_BOGUS && deepen(r, l, &v, now)) {
         if (l->phase == PHASE_DONE)
             return false;
@@ -361,6 +401,8 @@ bool reply_valid(struct resolver *r, struct lookup *l, const struct msg *m, stru
     }
     note_bogus(l, now, &v, zone.w, l->deepened ? NULL : t->words, "");
     bogus_keep(l, &v, zone.w);
+    l->pending = (struct bytes){NULL, 0};
+    l->walked = false;
     if (l->deepened)
         bogus_try_next(r, l, &v, a, now);
     else

@@ -59,7 +59,7 @@ void with_reply(struct lookup *l, const struct rrset *set, bool denial, uint32_t
         const struct reply_set *s = &l->reply.set[i];
         if (s->section != SECTION_AUTHORITY ||
             (s->set.type != RR_NSEC && s->set.type != RR_NSEC3) ||
-            w->more_count + 2 > CACHE_MORE_SETS)
+            w->more_count + 2 > CACHE_MORE_SETS || (l->part == CACHE_SECURE && !s->judged))
             continue;
         struct rrset sigs = s->sigs;
         if (sigs.count == 0)
