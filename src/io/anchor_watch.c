@@ -127,8 +127,7 @@ static void check_done(struct loop_job *job)
     pthread_join(c->thread, NULL);
     s->anchor_check = NULL;
     check_free(c);
-    if (!s->stop)
-        tick(s);
+    tick(s);
 }
 
 static void check_begin(struct server *s, const uint8_t *zone)
@@ -179,7 +178,7 @@ static void tick(struct server *s)
     struct name zone;
     uint32_t due_s;
     struct now now = now_read();
-    if (!s->served->config->resolver.validate || s->shared.cache == NULL)
+    if (s->stop || !s->served->config->resolver.validate || s->shared.cache == NULL)
         return;
     if (outdated(s)) {
         if (s->reload == NULL && now.mono_us >= s->anchor_swap_us) {

@@ -158,8 +158,8 @@ static void stop_all(struct server *s)
     for (unsigned i = 0; s->workers != NULL && i < s->worker_n; i++)
         if (s->workers[i] != NULL)
             worker_stop(s->workers[i]);
-    reload_finish(s);
     anchors_finish(s);
+    reload_finish(s);
     ctl_close_all(s);
     for (unsigned i = 0; s->workers != NULL && i < s->worker_n; i++) {
         if (s->workers[i] != NULL)
