@@ -253,6 +253,12 @@ void lookup_run(struct resolver *r, struct lookup *l, struct now now)
     lookup_fail(r, l, "no progress", now);
 }
 
+/* It ended for want of what its job may cost. */
+static bool ran_out(const struct lookup *l, struct now now)
+{
+    return l->starved || l->job->budget.exhausted != 0 || now.mono_us >= l->job->budget.deadline_us;
+}
+
 /* Remembers a failure (RFC 9520), but only of the question that the job is for: what ran out of a
  * hostile question's budget on the way, or stood too deep below it to be finished, must not fail
  * for others. */
@@ -261,7 +267,9 @@ static void remember_failure(struct lookup *l, struct now now)
     const struct culprit *k = &l->job->culprit;
     if (l->was_bad)
         return;
-    if (l->has_bad && (l->bad.trust != TRUST_LIMIT || l->job->budget.exhausted == 0)) {
+    /* A bad reply, and nothing left to ask the zone's other servers with, is no verdict. */
+    bool half = l->depth > 0 && l->bogus_tries < LIMIT_BOGUS_TRIES && ran_out(l, now);
+    if (l->has_bad && l->bad.trust != TRUST_LIMIT && !half) {
         struct cache_with w = {.text = k->text[0] != '\0' ? k->text : NULL};
         if ((l->flags & LOOKUP_KEYS) == 0) {
             cache_put_negative(l->job->cache, CACHE_FAILURE, l->name.w, l->type, CACHE_CLASS_BAD,
@@ -278,9 +286,7 @@ static void remember_failure(struct lookup *l, struct now now)
     if ((l->flags & LOOKUP_KEYS) != 0)
         return;
     if (l->overloaded || l->job->culprit.why == WHY_CACHE_FAILURE ||
-        (l->depth > 0 && (l->starved || l->job->budget.exhausted)))
-        return;
-    if (now.mono_us >= l->job->budget.deadline_us && l->depth > 0)
+        (l->depth > 0 && ran_out(l, now)))
         return;
     cache_put_negative(l->job->cache, CACHE_FAILURE, l->name.w, l->type, CLASS_IN, LIMIT_FAILURE_S,
                        NULL, l->job->culprit.why, NULL, now);
@@ -290,9 +296,18 @@ static void remember_failure(struct lookup *l, struct now now)
 static void child_done(struct resolver *r, struct lookup *parent, const struct lookup *c,
                        struct now now)
 {
+    bool out = c->rcode == RCODE_SERVFAIL && ran_out(c, now);
+    bool walk = parent->child_server == CHILD_OF_WALK;
+    /* Another question's budget ran out, not ours: once more, on our own account. */
+    bool again = walk && out && c->job != parent->job && !parent->rejoined;
     parent->child = NULL;
-    parent->starved |= c->starved && c->rcode == RCODE_SERVFAIL;
-    if (parent->child_server == CHILD_OF_WALK) {
+    parent->starved |= out && !again;
+    if (again) {
+        parent->rejoined = true;
+        parent->walk.asked = false;
+        parent->walk.ds_asked = 0;
+        parent->phase = PHASE_TRUST;
+    } else if (walk) {
         walk_child_done(r, parent, c, now);
     } else if (parent->child_server == NO_SERVER) { /* priming */
         if (c->rcode != RCODE_NOERROR)
@@ -303,14 +318,15 @@ static void child_done(struct resolver *r, struct lookup *parent, const struct l
             if (c->answer[i].type == parent->child_type)
                 cut_add(r, &parent->cut, parent->child_server, &c->answer[i]);
         parent->phase = PHASE_ASK;
-        /* Another question's budget ran out, not ours: once more, on our own account. */
+        /* The same as above. */
         if (c->rcode == RCODE_SERVFAIL && c->job != parent->job && !parent->rejoined) {
             struct cut_server *s = &parent->cut.server[parent->child_server];
             parent->rejoined = true;
             *(parent->child_type == RR_A ? &s->asked_a : &s->asked_aaaa) = false;
         }
     }
-    lookup_ready(r, parent);
+    if (parent->phase != PHASE_DONE) /* it may have ended for want of memory */
+        lookup_ready(r, parent);
 }
 
 /* The first few RDATA of the answer, for the verdict of an armed trace; NULL if there are none. */

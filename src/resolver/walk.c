@@ -38,11 +38,20 @@ static bool settle(struct resolver *r, struct lookup *l, const uint8_t *zone, en
     return true;
 }
 
+/* What ran out is this question's, and says nothing for others. */
+static bool is_spent(const struct lookup *l)
+{
+    return l->starved || l->job->budget.exhausted != 0;
+}
+
 /* The verdict of a lookup that was to bring keys or DS, for the zone and all below it. */
 static bool settle_bad(struct resolver *r, struct lookup *l, const uint8_t *zone,
                        const uint8_t *blame, const struct verdict *v, uint32_t ttl_s,
                        struct now now)
 {
+    /* What ran out of one question's budget is no verdict on the zone. */
+    if (v->trust == TRUST_LIMIT || is_spent(l))
+        ttl_s = 0;
     struct zone_trust *t = keyring_put(l->job->keyring, zone, v, NULL, ttl_s, now);
     if (t == NULL) {
         lookup_overload(r, l, "out of memory", now);
@@ -55,12 +64,6 @@ static bool settle_bad(struct resolver *r, struct lookup *l, const uint8_t *zone
     return true;
 }
 
-/* What ran out is this question's, and says nothing for others. */
-static bool is_spent(const struct lookup *l)
-{
-    return l->starved || l->job->budget.exhausted != 0;
-}
-
 /* Nobody could tell, or it would have cost too much: no memory of it where that is our own doing.
  */
 static bool settle_unknown(struct resolver *r, struct lookup *l, const uint8_t *zone, uint16_t type,
@@ -70,7 +73,7 @@ static bool settle_unknown(struct resolver *r, struct lookup *l, const uint8_t *
     struct verdict v = {
         .trust = TRUST_BOGUS, .reason = spent ? TRUST_TOO_MUCH : TRUST_NO_REPLY, .type = type};
     name_copy(v.owner.w, zone);
-    return settle_bad(r, l, zone, zone, &v, spent ? 0 : LIMIT_FAILURE_S, now);
+    return settle_bad(r, l, zone, zone, &v, LIMIT_FAILURE_S, now);
 }
 
 static const struct negative_anchor *negative_anchor(const struct resolver *r, const uint8_t *name,
@@ -422,6 +425,5 @@ void walk_child_done(struct resolver *r, struct lookup *parent, const struct loo
     if (parent->child_type == RR_DS && parent->walk.at != NULL)
         ds_done(r, parent, c, now);
     else if (parent->child_type == RR_DNSKEY && c->rcode == RCODE_SERVFAIL && c->has_bad)
-        (void)settle_bad(r, parent, c->name.w, c->bad_zone.w, &c->bad,
-                         is_spent(parent) ? 0 : LIMIT_BOGUS_S, now);
+        (void)settle_bad(r, parent, c->name.w, c->bad_zone.w, &c->bad, LIMIT_BOGUS_S, now);
 }
