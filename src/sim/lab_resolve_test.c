@@ -2,6 +2,7 @@
  * recipe must give the client what it says: SERVFAIL with its EDE code and words, an answer with
  * AD, or one without. */
 #include "dnssec/dnskey.h"
+#include "resolver/machine.h"
 #include "sim/lab_testlib.h"
 
 #include <dirent.h>
@@ -274,5 +275,41 @@ TEST(lab_negative_anchor_and_cd)
     sim_run_until(l.sim, sim_now(l.sim).mono_us + 4000 * 1000000ull);
     REQUIRE(ask(&l, "www.example.org", RR_A, 0));
     CHECK_EQ(msg_rcode(&l.m), RCODE_SERVFAIL);
+    lab_close(&l);
+}
+
+/* No memory is left for the DS that a lookup waits for: it fails alone, and in one list. */
+TEST(lab_full_while_waiting)
+{
+    static struct lab l;
+    static const uint8_t here[4] = {127, 0, 0, 1};
+    struct netaddr from = netaddr_v4(here, 5353);
+    struct lookup *full = NULL;
+    uint8_t buf[512];
+    struct name n;
+    REQUIRE(lab_open(&l, NULL, 0));
+    struct resolver *r = sim_resolver(l.sim);
+    REQUIRE(name_from("shop.example.co.uk", &n) == ST_OK);
+    size_t size = encode_query(buf, sizeof buf, 77, MSG_RD, n.w, RR_A, CLASS_IN, NULL);
+    sim_ask(l.sim, 1, &from, TRANSPORT_TCP, bytes_of(buf, size));
+    for (unsigned ms = 1; ms < 3000 && full == NULL; ms++) {
+        sim_run_until(l.sim, sim_now(l.sim).mono_us + 1000);
+        LIST_FOR(it, &r->lookups)
+        {
+            struct lookup *a = CONTAINER_OF(it, struct lookup, all);
+            if (a->child != NULL && a->child_server == CHILD_OF_WALK && a->child_type == RR_DS)
+                full = a;
+        }
+    }
+    REQUIRE(full != NULL);
+    for (size_t take = 65536; take > 0; take /= 2)
+        while (arena_alloc_bytes(&full->arena, take) != NULL)
+            continue;
+    sim_run_until(l.sim, sim_now(l.sim).mono_us + ANSWER_US);
+    REQUIRE(l.n > 0);
+    CHECK_EQ(l.wire[3] & 15, RCODE_SERVFAIL);
+    CHECK(list_empty(&r->lookups) && list_empty(&r->done) && list_empty(&r->ready));
+    REQUIRE(ask(&l, "shop.example.co.uk", RR_A, 0));
+    CHECK(has_ad(&l));
     lab_close(&l);
 }
