@@ -57,8 +57,13 @@ static void check_record(struct player *p, const struct step *s, unsigned sectio
     if (!parsed(p, s, &m))
         return;
     for (unsigned i = 0; i < m.rr_count; i++)
-        if (m.rr[i].section == section && s->rr != NULL && same_record(&m, &m.rr[i], s->rr))
+        if (m.rr[i].section == section && s->rr != NULL && same_record(&m, &m.rr[i], s->rr)) {
+            if (s->negate)
+                player_differs(p, s, "this is in the section");
             return;
+        }
+    if (s->negate)
+        return;
     if (s->none) {
         unsigned n = 0;
         for (unsigned i = 0; i < m.rr_count; i++)

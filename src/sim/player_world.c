@@ -203,6 +203,16 @@ static void close_file(void *ctx, void *file)
 
 /* --- The Internet --- */
 
+static void name_agent(const struct player *p, struct host *h)
+{
+    for (unsigned i = 0; i < p->sc->agent_count; i++) {
+        if (!name_equal(p->sc->agent[i].server.w, h->name.w))
+            continue;
+        h->options.report_agent = p->sc->agent[i].agent.w;
+        auth_swap(h->auth, h->table, &h->options);
+    }
+}
+
 static enum status open_internet(struct player *p)
 {
     struct world *w = p->sc->world;
@@ -235,6 +245,7 @@ static enum status open_internet(struct player *p)
     for (unsigned i = 0; i < p->internet.host_count; i++) {
         p->script_host[i] = (struct script_host){p, &p->internet.host[i]};
         p->internet.host[i].script = (struct host_script){&p->script_host[i], player_script};
+        name_agent(p, &p->internet.host[i]);
         const struct topo_server *s = topology_find(&w->topology, p->internet.host[i].name.w);
         for (unsigned k = 0;
              topo_serves(s, name_root) && k < s->addr_count && p->hint_count < HINTS_MAX; k++)

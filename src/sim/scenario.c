@@ -353,8 +353,9 @@ enum status scn_step(struct parse *p, struct bytes word, struct bytes *line, boo
     if (s.kind >= STEP_EXPECT && !p->asked)
         return scn_error(p, "nothing was asked yet");
     if (s.negate && s.kind != STEP_REASON && s.kind != STEP_FLAGS && s.kind != STEP_SIGNATURE &&
-        s.kind != STEP_PROOF && s.kind != STEP_SAYS)
-        return scn_error(p, "\"not\" goes with reason, flag, signature, proof and says only");
+        s.kind != STEP_PROOF && s.kind != STEP_SAYS && s.kind != STEP_AUTHORITY &&
+        s.kind != STEP_ADDITIONAL)
+        return scn_error(p, "\"not\" does not go with this");
     p->asked |= s.kind == STEP_ASK || s.kind == STEP_TRACE;
     TRY(parse_step_rest(p, line, &s));
     p->sc->step[p->sc->step_count++] = s;

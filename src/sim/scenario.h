@@ -118,6 +118,10 @@ struct scenario {
         uint64_t for_s; /* UINT64_MAX: for good */
     } negative[SCENARIO_ANCHORS];
     unsigned negative_count;
+    struct {
+        struct name server, agent; /* whom its answers name for reports of failures (RFC 9567) */
+    } agent[SCENARIO_ANCHORS];
+    unsigned agent_count;
     /* Set by the caller before it plays: where recipes and RSA keys are read. May be NULL. */
     const struct file_source *files;
     const char *lab;

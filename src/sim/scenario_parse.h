@@ -31,7 +31,7 @@ enum status scn_end(struct parse *p, struct bytes line) MUST_USE;
 /* What follows `script`, and a line below it. */
 enum status scn_script(struct parse *p, struct bytes line) MUST_USE;
 enum status scn_script_line(struct parse *p, struct bytes word, struct bytes line) MUST_USE;
-/* broken, recipe, anchor, negative-anchor; *ret_known false if the word is none of these. */
+/* broken, recipe, anchor, negative-anchor, agent; *ret_known false if the word is none of these. */
 enum status scn_trust(struct parse *p, struct bytes word, struct bytes line,
                       bool *ret_known) MUST_USE;
 /* A line of steps.def; *ret_known false if its first word is none of them. */

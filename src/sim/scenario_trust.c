@@ -69,6 +69,20 @@ static enum status read_negative(struct parse *p, struct bytes *line)
     return ST_OK;
 }
 
+/* agent SERVER NAME */
+static enum status read_agent(struct parse *p, struct bytes *line)
+{
+    struct scenario *sc = p->sc;
+    if (sc->agent_count == SCENARIO_ANCHORS)
+        return scn_error(p, "more than %d agents", SCENARIO_ANCHORS);
+    TRY(scn_name(p, line, NULL, &sc->agent[sc->agent_count].server));
+    TRY(scn_name(p, line, NULL, &sc->agent[sc->agent_count].agent));
+    if (topology_find(&sc->world->topology, sc->agent[sc->agent_count].server.w) == NULL)
+        return scn_error(p, "there is no server of this name");
+    sc->agent_count++;
+    return ST_OK;
+}
+
 enum status scn_trust(struct parse *p, struct bytes word, struct bytes line, bool *ret_known)
 {
     *ret_known = true;
@@ -80,6 +94,8 @@ enum status scn_trust(struct parse *p, struct bytes word, struct bytes line, boo
         TRY(read_anchor(p, &line));
     else if (word_is(word, "negative-anchor"))
         TRY(read_negative(p, &line));
+    else if (word_is(word, "agent"))
+        TRY(read_agent(p, &line));
     else
         *ret_known = false;
     return *ret_known ? scn_end(p, line) : ST_OK;
