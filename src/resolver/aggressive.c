@@ -38,6 +38,17 @@ static void put_proofs(struct lookup *l, struct denial_found *f)
     lookup_with(l, more, 2 * f->proofs, false);
 }
 
+/* Whether the denial of DS shows an unsigned delegation, which for a chain of trust is another
+ * thing than a name without a cut. */
+static bool shows_cut(struct resolver *r, struct lookup *l, const struct denial_found *f)
+{
+    struct rrset set[DENIAL_PROOFS];
+    struct proofs p = {f->zone.w, set, f->proofs, r->hasher, &l->job->budget};
+    for (unsigned i = 0; i < f->proofs; i++)
+        set[i] = f->proof[i].set;
+    return l->type == RR_DS && proof_unsigned(&p, l->at) == PROOF_HOLDS;
+}
+
 /* The records of a wildcard, for the name that it stands for (RFC 8198 section 5.3). */
 static bool from_wildcard(struct resolver *r, struct lookup *l, struct denial_found *f,
                           struct now now)
@@ -91,6 +102,7 @@ bool aggressive_answer(struct resolver *r, struct lookup *l, struct now now)
     sigs.ttl = f.ttl_s;
     lookup_with(l, &sigs, 1, true);
     put_proofs(l, &f);
+    l->shows_cut = kind == DENIAL_NODATA && shows_cut(r, l, &f);
     if (kind == DENIAL_NXDOMAIN)
         lookup_end(r, l, WHY_ANSWERED_NXDOMAIN, RCODE_NXDOMAIN, NULL, now);
     else

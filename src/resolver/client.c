@@ -123,6 +123,7 @@ static void put_hinfo(struct query *q)
     q->answer.n = 0;
     answer_put(&q->answer, SECTION_ANSWER, ANSWER_DATA, false, &set);
     q->reply.rcode = RCODE_NOERROR;
+    q->reply.flags &= (uint16_t)~MSG_AD; /* nobody has signed it */
     q->shape = SHAPE_ANSWER;
 }
 

@@ -46,14 +46,14 @@ bool keys_cached(struct resolver *r, struct lookup *l, struct now now)
     struct verdict v = {.trust = TRUST_SECURE};
     if (cache_get(l->job->cache, l->name.w, RR_DNSKEY, CLASS_IN, now, &l->arena, &e) !=
             CACHE_RRSET ||
-        e.trust != CACHE_SECURE)
+        e.trust != CACHE_SECURE || e.rank != RANK_LOCAL)
         return false;
     struct zone_keys *keys = zone_keys_of(&e.set);
     if (keys == NULL)
         return false;
     struct trace_detail d = {.zone = l->name.w, .text = "they were checked before"};
     note(l, now, WHY_CHAIN_KEYS, &d);
-    keys_known(r, l, &v, keys, e.ttl_s, now);
+    keys_known(r, l, &v, keys, MIN(e.ttl_s, l->ds.ttl), now);
     lookup_end(r, l, WHY_ANSWERED, RCODE_NOERROR, "from the cache", now);
     return true;
 }
@@ -76,7 +76,8 @@ static void keys_good(struct resolver *r, struct lookup *l, struct rrset *dnskey
     struct trace_detail d = {.zone = l->name.w, .text = buf};
     note(l, now, WHY_CHAIN_KEYS, &d);
     dnskey->ttl = MIN(MIN(dnskey->ttl, t->ttl), r->opt->ttl_max_s);
-    cache_put(l->job->cache, dnskey, RANK_ANSWER, &w, now);
+    /* What was only signed by a key of the zone, and not by one that its DS names, ranks lower. */
+    cache_put(l->job->cache, dnskey, RANK_LOCAL, &w, now);
     keys_known(r, l, &v, keys, MIN(dnskey->ttl, l->ds.ttl), now);
     lookup_end(r, l, WHY_ANSWERED, RCODE_NOERROR, "the keys are good", now);
 }

@@ -97,6 +97,23 @@ static const uint8_t *signing_zone(const struct lookup *l)
     return zone;
 }
 
+/* A trust anchor that stands between a zone and a name below it: its keys count, whoever answers
+ * for the name (RFC 4035 section 4.4). NULL: there is none. */
+static const uint8_t *anchor_between(const struct resolver *r, const uint8_t *zone,
+                                     const uint8_t *name)
+{
+    const struct rrset *a = anchors_find(r->opt->anchors, name);
+    return a != NULL && name_labels(a->owner) > name_labels(zone) ? a->owner : NULL;
+}
+
+static const uint8_t *anchored_zone(const struct resolver *r, const struct lookup *l)
+{
+    bool ds = l->asked_type == RR_DS && !name_is_root(l->asked.w);
+    const uint8_t *zone = signing_zone(l);
+    const uint8_t *anchor = anchor_between(r, zone, ds ? name_parent(l->asked.w) : l->asked.w);
+    return anchor != NULL ? anchor : zone;
+}
+
 /* --- The verdict --- */
 
 /* Keeps the reply until the keys are here. */
@@ -159,12 +176,13 @@ static void stop_at(struct reading *rd, const uint8_t *name)
     rd->end = rd->alias[n - 1].rdata + 2;
 }
 
-/* The same at the first name outside a zone. */
-static void stop_outside(struct reading *rd, const uint8_t *zone)
+/* The same at the first name outside a zone, or below a trust anchor further down. */
+static void stop_outside(const struct resolver *r, struct reading *rd, const uint8_t *zone)
 {
     for (unsigned i = 0; i < rd->chain; i++) {
         const struct rrset *s = &rd->alias[i];
-        if (s->type == RR_CNAME && !name_in(s->rdata + 2, zone)) {
+        if (s->type == RR_CNAME &&
+            (!name_in(s->rdata + 2, zone) || anchor_between(r, zone, s->rdata + 2) != NULL)) {
             stop_at(rd, i + 1 < rd->chain ? rd->alias[i + 1].owner : s->rdata + 2);
             return;
         }
@@ -374,7 +392,7 @@ bool reply_valid(struct resolver *r, struct lookup *l, const struct msg *m, stru
         return true;
     if (!l->walked) {
         l->deepened = false;
-        walk_begin(r, l, signing_zone(l), now);
+        walk_begin(r, l, anchored_zone(r, l), now);
         if (l->phase == PHASE_DONE)
             return false;
         if (!walk_settled(&l->walk))
@@ -388,7 +406,7 @@ bool reply_valid(struct resolver *r, struct lookup *l, const struct msg *m, stru
     if (t->trust == TRUST_INSECURE) {
         keep_part(l, CACHE_INSECURE, t->why.reason);
         note_part(l, &t->why, t->zone.w, now);
-        stop_outside(rd, t->zone.w);
+        stop_outside(r, rd, t->zone.w);
         return true;
     }
     /* The search for a zone further down told nothing: what was wrong before is wrong. */

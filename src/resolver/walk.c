@@ -306,8 +306,10 @@ static bool from_referral(struct resolver *r, struct lookup *l, const uint8_t *n
         (v.trust != TRUST_SECURE && v.trust != TRUST_INSECURE))
         return false;
     uint32_t ttl = e.ttl_s;
-    for (unsigned i = 0; i < reply.n; i++)
+    for (unsigned i = 0; i < reply.n; i++) {
         ttl = MIN(ttl, reply.set[i].set.ttl);
+        sigs_bound(&reply.set[i].sigs, &ttl, now);
+    }
     const struct reply_set *ds = reply.n > 0 && reply.set[0].set.type == RR_DS ? reply.set : NULL;
     if (ds != NULL) {
         struct rrset set = ds->set;

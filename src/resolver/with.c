@@ -16,14 +16,18 @@ struct rrset reply_sigs(struct lookup *l, unsigned section, const uint8_t *owner
 
 void sigs_bound(const struct rrset *sigs, uint32_t *ttl, struct now now)
 {
+    bool valid = false;
     struct rdata_iter it = rdata_iter(sigs);
     for (struct bytes rd; rdata_iter_next(&it, &rd);) {
         struct rrsig s;
         if (!rrsig_read(rd, &s) || rrsig_time(&s, (uint32_t)now.wall_s) != RRSIG_VALID)
             continue;
+        valid = true;
         *ttl = MIN(*ttl, s.original_ttl);
         *ttl = MIN(*ttl, s.expiration - (uint32_t)now.wall_s);
     }
+    if (!valid) /* taken only because clocks differ: not kept past its time */
+        *ttl = MIN(*ttl, (uint32_t)LIMIT_FAILURE_S);
 }
 
 /* Made from a wildcard: then the proof that the name itself does not exist belongs to it. */
@@ -146,11 +150,15 @@ void referral_keep(struct resolver *r, struct lookup *l, const struct msg *m, co
     encode_begin(e, buf + 2, LIMIT_REFERRAL, 0, MSG_QR | MSG_AA);
     if (encode_question(e, zone, RR_DS, CLASS_IN) != ST_OK)
         return;
-    if (ds != NULL)
-        put(e, SECTION_ANSWER, ds);
-    for (unsigned i = 0; ds == NULL && i < reply.n; i++)
-        if (is_denial(&reply.set[i]))
-            put(e, SECTION_AUTHORITY, &reply.set[i]);
+    /* No longer than any of it may be kept, however long the servers' names may be. */
+    for (unsigned i = 0; i < reply.n; i++) {
+        const struct reply_set *s = &reply.set[i];
+        if (ds != NULL ? s != ds : !is_denial(s))
+            continue;
+        put(e, ds != NULL ? SECTION_ANSWER : SECTION_AUTHORITY, s);
+        ttl_s = MIN(ttl_s, MIN(s->set.ttl, s->sigs.count > 0 ? s->sigs.ttl : UINT32_MAX));
+    }
+    ttl_s = MIN(ttl_s, r->opt->ttl_max_s);
     bool whole = (e->flags & MSG_TC) == 0;
     size_t n = encode_finish(e);
     if (!whole)
