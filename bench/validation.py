@@ -376,7 +376,7 @@ def cold(bench, rounds):
                             runs.setdefault((phase, name, validate), []).append(got)
                         else:
                             _, share = sampled(r, work + "/perf", lambda: ask(bench, r, authority, folder + "/" + phase))
-                            shares.setdefault((phase, name, validate), []).append(share)
+                            shares.setdefault((phase, name, validate), []).extend([share] if share else [])
     with open(bench.tools + "/validate-cold.json", "w") as f:
         json.dump([[*k, v, shares[k]] for k, v in runs.items()], f)
     good = True
@@ -395,7 +395,7 @@ def cold_line(phase, title, name, on, off):
     up = [measure.median([x["upstream"]["all"] for x in r]) for r, _ in (on, off)]
     types = [measure.median([x["upstream"].get(t, 0) for x in on[0]]) for t in ("DNSKEY", "DS")]
     bad = sum(x["lost"] + x["answered"] - x["rcodes"].get("0", 0) for x in on[0] + off[0])
-    known = None not in on[1] + off[1]
+    known = bool(on[1] and off[1])
     part = {k: [measure.median([x[k] for x in s]) for _, s in (on, off)] if known else [0, 0] for k in ("crypto", "kernel", "own")}
     over = interval([a["cpu_ns"] * (1 - part["crypto"][0]) / (b["cpu_ns"] * (1 - part["crypto"][1])) - 1 for a, b in zip(on[0], off[0])])
     two = lambda k: "%.1f / %.1f" % tuple(u * p for u, p in zip(us, part[k]))  # noqa: E731
