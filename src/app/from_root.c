@@ -53,7 +53,8 @@ int from_root_anchors(const struct from_root_wish *w, const struct lab_state *la
     enum status st = anchors_load(&path, path != NULL, ret, &d);
     if (st == ST_OK && path == NULL)
         st = anchors_add_builtin(*ret);
-    return st == ST_OK ? 0 : complain(w, &d);
+    int bad = st != ST_OK || d.message[0] != '\0' ? complain(w, &d) : 0;
+    return st == ST_OK ? 0 : bad;
 }
 
 int from_root_open(const struct from_root_wish *w, struct from_root *ret)

@@ -19,6 +19,9 @@ struct anchors {
     struct anchor_set *set[LIMIT_ANCHORS];
 };
 
+/* A zone with anchors that are all so is as good as not signed (RFC 4035 section 5.2). */
+static const char unsupported[] = "its algorithm or its digest is not supported here";
+
 struct anchors *anchors_new(void)
 {
     return calloc(1, sizeof(struct anchors));
@@ -198,7 +201,8 @@ enum status anchor_pass(struct anchor_file *f, const uint8_t *zone, const uint8_
     f->met++;
     if (st == ST_ELIMIT)
         return too_many(f, at, zone);
-    if (st == ST_OK && s->passed_at == NULL) {
+    if (st == ST_OK &&
+        (s->passed_at == NULL || (s->passed_why == unsupported && why != unsupported))) {
         s->passed_at = at;
         s->passed_why = why;
     }
@@ -210,7 +214,7 @@ static enum status take_ds(struct anchor_file *f, const uint8_t *zone, struct by
 {
     enum status st = anchors_add_ds(f->to, zone, rdata);
     if (st == ST_EUNSUPPORTED)
-        return anchor_pass(f, zone, at, "its algorithm or its digest is not supported here");
+        return anchor_pass(f, zone, at, unsupported);
     if (st == ST_EFORMAT)
         return anchor_tell(f, at, "bad-anchor", "a digest has 20, 32 or 48 bytes (types 1, 2, 4)",
                            "this DS cannot be read");
@@ -233,7 +237,7 @@ static enum status take_dnskey(struct anchor_file *f, const uint8_t *zone, struc
         return anchor_pass(f, zone, at, "its key is revoked");
     enum status st = dnskey_open(rdata, &key);
     if (st == ST_EUNSUPPORTED)
-        return anchor_pass(f, zone, at, "its algorithm is not supported here");
+        return anchor_pass(f, zone, at, unsupported);
     if (st == ST_EFORMAT)
         return anchor_tell(f, at, "bad-key", "was the line cut or changed when it was copied?",
                            "the public key of this DNSKEY is malformed");
@@ -255,7 +259,8 @@ enum status anchor_take(struct anchor_file *f, const uint8_t *zone, uint16_t typ
                        "a record of type %s is no trust anchor", rr_type_str(type, buf));
 }
 
-/* Every zone must have a DS that can be used. */
+/* Every zone must have a DS that can be used; but one below the root that only has anchors of
+ * other algorithms counts as not signed, which is worth a warning. */
 static enum status check_whole(const struct anchor_file *f)
 {
     char buf[NAME_TEXT_MAX];
@@ -264,13 +269,21 @@ static enum status check_whole(const struct anchor_file *f)
                            "put DS or DNSKEY records there, trust-anchors as in BIND's "
                            "configuration, or IANA's root-anchors.xml",
                            "there is no trust anchor in the file");
-    for (unsigned i = 0; i < f->to->n; i++) {
-        const struct anchor_set *s = f->to->set[i];
-        if (s->set.count == 0)
-            return anchor_tell(f, s->passed_at, "no-anchor",
-                               "the zone could not be validated at all: get its present keys",
-                               "no trust anchor of %.200s counts: %s", name_str(s->zone.w, buf),
-                               s->passed_why);
+    for (unsigned i = f->to->n; i-- > 0;) {
+        struct anchor_set *s = f->to->set[i];
+        if (s->set.count > 0)
+            continue;
+        enum status st = anchor_tell(f, s->passed_at, "no-anchor",
+                                     "the zone could not be validated at all: get its present keys",
+                                     "no trust anchor of %.200s counts: %s",
+                                     name_str(s->zone.w, buf), s->passed_why);
+        if (s->passed_why != unsupported || name_is_root(s->zone.w))
+            return st;
+        f->d->severity = SEV_WARNING;
+        free(s);
+        f->to->n--;
+        for (unsigned k = i; k < f->to->n; k++)
+            f->to->set[k] = f->to->set[k + 1];
     }
     return ST_OK;
 }

@@ -29,6 +29,8 @@ enum status anchors_add_ds(struct anchors *a, const uint8_t *zone, struct bytes 
  *   that is VALID or MISSING (RFC 5011 section 4);
  * - BIND's statements trust-anchors, managed-keys and trusted-keys;
  * - IANA's root-anchors.xml (RFC 9718): a KeyDigest counts if wall_s lies in its validity.
+ * A zone below the root whose anchors are all of algorithms or digests not supported here counts as
+ * not signed, as one whose DS are: none is added, and *d holds a warning.
  * On any failure nothing was added and *d (may be NULL) says why, with file, line, column and a
  * hint; d->file is `file`, borrowed. ST_ESYNTAX, ST_ELIMIT, ST_ENOMEM. */
 enum status anchors_add_file(struct anchors *a, const char *file, struct bytes text,

@@ -22,7 +22,7 @@ enum status anchor_tell(const struct anchor_file *f, const uint8_t *at, const ch
 enum status anchor_take(struct anchor_file *f, const uint8_t *zone, uint16_t type,
                         struct bytes rdata, const uint8_t *at) MUST_USE;
 /* Notes that an anchor does not count and why ("its key is revoked"): an error at the end if the
- * zone has no other. */
+ * zone has no other (a warning, if all are only of other algorithms). */
 enum status anchor_pass(struct anchor_file *f, const uint8_t *zone, const uint8_t *at,
                         const char *why) MUST_USE;
 

@@ -281,6 +281,27 @@ TEST(anchor_files_add_up)
     anchors_free(a);
 }
 
+/* RFC 4035 section 5.2: a zone known only by algorithms that we have not counts as not signed. Not
+ * the root, and not one whose key was revoked: there somebody must do something. */
+TEST(anchors_of_other_algorithms_are_a_warning)
+{
+    static const char DSA[] = "dsa. DS 2854 3 1 46e4ffc6e9a4793b488954bd3f0cc6af0dfb201b\n";
+    static const char RSA[] = "rsa. DS 1 5 1 46e4ffc6e9a4793b488954bd3f0cc6af0dfb201b\n";
+    struct anchors *a = anchors_new();
+    struct diag d = {0};
+    char both[200];
+    REQUIRE(a != NULL);
+    snprintf(both, sizeof both, "%s%s", DSA, RSA);
+    CHECK_EQ(add(a, both, WALL, &d), ST_OK);
+    CHECK_EQ(d.severity, SEV_WARNING);
+    CHECK_EQ(d.line, 1);
+    CHECK_STR(d.code, "no-anchor");
+    REQUIRE(anchors_at(a, 0) != NULL);
+    CHECK(anchors_at(a, 0)->owner[1] == 'r');
+    CHECK(anchors_at(a, 1) == NULL);
+    anchors_free(a);
+}
+
 TEST(anchor_file_has_a_largest_size)
 {
     struct anchors *a = anchors_new();

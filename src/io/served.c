@@ -112,7 +112,7 @@ static enum status configured_anchors(const struct served *s, struct text *say,
                  "validated");
         complain(&d, say);
     }
-    if (st != ST_OK)
+    if (st != ST_OK || (n > 0 && d.message[0] != '\0')) /* a warning: anchors of no use here */
         complain(&d, say);
     return st;
 }
