@@ -139,6 +139,8 @@ static enum status judge_nothing(struct judging *g, const uint8_t *name)
         say(g, TRUST_SECURE, TRUST_OK, name, r->type);
     if (soa != NULL)
         TRY(trust_set(g, soa, &t));
+    if (sig_memo_waits(g->j->rules->memo)) /* no hashes for what has to be looked at again */
+        return ST_OK;
     enum proof how = r->rcode == RCODE_NXDOMAIN       ? proof_no_name(&g->proofs, name)
                      : proof_nxname(&g->proofs, name) ? PROOF_HOLDS
                                                       : proof_no_type(&g->proofs, name, r->type);
@@ -198,6 +200,10 @@ enum status reply_judge(const struct judge *j, struct zone_keys *keys, const str
     *ret_next = NULL;
     enum status st = collect(g);
     const uint8_t *name = r->name;
+    if (st == ST_OK && sig_memo_waits(j->rules->memo)) {
+        say(g, TRUST_LIMIT, TRUST_TOO_MUCH, r->name, r->type);
+        name = NULL;
+    }
     for (unsigned step = 0; st == ST_OK && name != NULL && step <= LIMIT_CHAIN; step++) {
         const uint8_t *next;
         st = judge_name(g, name, room, &next);

@@ -82,6 +82,107 @@ const uint8_t *zone_keys_name(const struct zone_keys *k)
     return k->name.w;
 }
 
+/* --- What was checked lately --- */
+
+enum { MEMO_SETS = 256, MEMO_WAYS = 4 };
+enum memo { MEMO_NONE, MEMO_GOOD, MEMO_BAD };
+
+struct memo_tag {
+    uint64_t a, b;
+};
+
+struct sig_memo {
+    struct hash_key key[2];
+    int32_t left; /* units of this turn */
+    bool put_off;
+    uint8_t next[MEMO_SETS];          /* the place to be used next */
+    uint8_t is[MEMO_SETS][MEMO_WAYS]; /* enum memo */
+    struct memo_tag tag[MEMO_SETS][MEMO_WAYS];
+};
+
+struct sig_memo *sig_memo_new(const struct hash_key *key)
+{
+    struct sig_memo *m = calloc(1, sizeof *m);
+    if (m == NULL)
+        return NULL;
+    m->key[0] = m->key[1] = *key;
+    m->key[1].k0 = ~m->key[1].k0;
+    m->left = INT32_MAX;
+    return m;
+}
+
+void sig_memo_free(struct sig_memo *m)
+{
+    free(m);
+}
+
+void sig_memo_turn(struct sig_memo *m, int32_t units)
+{
+    m->left = units;
+}
+
+int32_t sig_memo_left(const struct sig_memo *m)
+{
+    return m->left;
+}
+
+bool sig_memo_put_off(struct sig_memo *m)
+{
+    bool r = sig_memo_waits(m);
+    if (r)
+        m->put_off = false;
+    return r;
+}
+
+bool sig_memo_waits(const struct sig_memo *m)
+{
+    return m != NULL && m->put_off;
+}
+
+/* content: of set and RRSIG (memo_of). */
+static struct memo_tag memo_tag(const struct sig_memo *m, const uint8_t *content,
+                                struct bytes dnskey)
+{
+    uint8_t buf[GOOD_DIGEST + 8];
+    if (m == NULL)
+        return (struct memo_tag){0, 0};
+    memcpy(buf, content, GOOD_DIGEST);
+    put_be64(buf + GOOD_DIGEST, siphash13(&m->key[1], dnskey.p, dnskey.n));
+    return (struct memo_tag){siphash13(&m->key[0], buf, sizeof buf),
+                             siphash13(&m->key[1], buf, sizeof buf)};
+}
+
+static enum memo memo_find(const struct sig_memo *m, const struct memo_tag *t)
+{
+    unsigned set = (unsigned)(t->a % MEMO_SETS);
+    for (unsigned i = 0; m != NULL && i < MEMO_WAYS; i++)
+        if (m->is[set][i] != MEMO_NONE && m->tag[set][i].a == t->a && m->tag[set][i].b == t->b)
+            return (enum memo)m->is[set][i];
+    return MEMO_NONE;
+}
+
+static void memo_put(struct sig_memo *m, const struct memo_tag *t, enum memo what)
+{
+    if (m == NULL)
+        return;
+    unsigned set = (unsigned)(t->a % MEMO_SETS), i = m->next[set]++ % MEMO_WAYS;
+    m->tag[set][i] = *t;
+    m->is[set][i] = (uint8_t)what;
+}
+
+/* Whether a check of this weight may be made in this turn. */
+static bool memo_may(struct sig_memo *m, uint32_t weight)
+{
+    if (m == NULL || m->left == INT32_MAX)
+        return true;
+    if (m->left <= 0) {
+        m->put_off = true;
+        return false;
+    }
+    m->left -= (int32_t)weight;
+    return true;
+}
+
 /* --- Signatures --- */
 
 static bool usable(const struct trust_rules *r, uint8_t algorithm)
@@ -122,6 +223,7 @@ static enum trust_reason check_head(const struct zone_keys *k, const struct rrse
 struct checking {
     struct zone_keys *keys;
     const struct rrset *set;
+    struct sig_memo *memo;
     struct budget *budget;
     bool spent;  /* the budget ran out */
     bool hashed; /* content is known */
@@ -167,7 +269,8 @@ static uint32_t weight_of(const struct one_key *k, const struct rrset *set)
 }
 
 /* Tries the keys with the signature's tag: several may have it, but not many (KeyTrap). */
-static enum status try_keys(struct checking *c, const struct rrsig *s, enum trust_reason *ret)
+static enum status try_keys(struct checking *c, const struct rrsig *s, const uint8_t *content,
+                            enum trust_reason *ret)
 {
     struct zone_keys *k = c->keys;
     struct bytes data = {0};
@@ -177,9 +280,21 @@ static enum status try_keys(struct checking *c, const struct rrsig *s, enum trus
         struct one_key *key = &k->key[i];
         if (key->tag != s->tag || key->algorithm != s->algorithm || key->broken)
             continue;
-        if (++same <= LIMIT_KEYS_OF_A_TAG)
-            c->spent = !budget_take(c->budget, BUDGET_SIGNATURES, weight_of(key, c->set));
-        if (same > LIMIT_KEYS_OF_A_TAG || c->spent) {
+        if (++same > LIMIT_KEYS_OF_A_TAG) {
+            *ret = TRUST_TOO_MUCH;
+            return ST_OK;
+        }
+        struct memo_tag tag = memo_tag(c->memo, content, key->dnskey);
+        enum memo known = memo_find(c->memo, &tag);
+        if (known != MEMO_NONE) {
+            *ret = known == MEMO_GOOD ? TRUST_OK : TRUST_BAD_SIGNATURE;
+            if (known == MEMO_GOOD)
+                return ST_OK;
+            continue;
+        }
+        uint32_t weight = weight_of(key, c->set);
+        c->spent = !memo_may(c->memo, weight) || !budget_take(c->budget, BUDGET_SIGNATURES, weight);
+        if (c->spent) {
             *ret = TRUST_TOO_MUCH;
             return ST_OK;
         }
@@ -192,6 +307,7 @@ static enum status try_keys(struct checking *c, const struct rrsig *s, enum trus
         if (st == ST_ENOMEM)
             return st;
         *ret = st == ST_OK ? TRUST_OK : TRUST_BAD_SIGNATURE;
+        memo_put(c->memo, &tag, st == ST_OK ? MEMO_GOOD : MEMO_BAD);
         if (st == ST_OK)
             return ST_OK;
     }
@@ -209,7 +325,7 @@ static enum status try_signature(struct checking *c, const struct rrsig *s, stru
         *ret = TRUST_OK;
         return ST_OK;
     }
-    TRY(try_keys(c, s, ret));
+    TRY(try_keys(c, s, memo, ret));
     if (*ret == TRUST_OK)
         memcpy(place, memo, GOOD_DIGEST);
     return ST_OK;
@@ -254,7 +370,7 @@ enum status rrset_trust(struct zone_keys *keys, const struct rrset *set, const s
                         const struct trust_rules *rules, struct budget *b, struct trust_result *ret)
 {
     unsigned tried = 0;
-    struct checking c = {.keys = keys, .set = set, .budget = b};
+    struct checking c = {.keys = keys, .set = set, .memo = rules->memo, .budget = b};
     *ret = (struct trust_result){.trust = TRUST_BOGUS, .reason = TRUST_NO_SIGNATURE};
     struct rdata_iter it = rdata_iter(sigs);
     for (struct bytes rd; rdata_iter_next(&it, &rd);) {

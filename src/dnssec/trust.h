@@ -4,6 +4,7 @@
 #ifndef BANYAN_DNSSEC_TRUST_H
 #define BANYAN_DNSSEC_TRUST_H
 
+#include "base/hash.h"
 #include "core/budget.h"
 #include "dnssec/rrsig.h"
 
@@ -43,11 +44,28 @@ struct trust_result {
     uint32_t ttl; /* the most that the set may be kept (RFC 4035 section 5.3.3) */
 };
 
+/* What a worker has checked lately, good and bad, by a keyed hash; and how much it may check before
+ * others have their turn, so that one hostile answer does not keep them waiting. One thread. */
+struct sig_memo;
+struct sig_memo *sig_memo_new(const struct hash_key *key) MUST_USE;
+void sig_memo_free(struct sig_memo *m);
+/* Begins a turn of so many units (see BUDGET_SIGNATURES). A check that would be one too many is put
+ * off: the verdict is then TRUST_LIMIT, and asking again in a later turn goes on where this
+ * stopped, because what was checked is remembered. Without a call there is no limit. */
+void sig_memo_turn(struct sig_memo *m, int32_t units);
+int32_t sig_memo_left(const struct sig_memo *m);
+/* Whether a check was put off since the last call; and the same without forgetting it. m may be
+ * NULL.
+ */
+bool sig_memo_put_off(struct sig_memo *m);
+bool sig_memo_waits(const struct sig_memo *m);
+
 /* What may be used, and when it is. */
 struct trust_rules {
     uint32_t now;
-    uint32_t skew; /* seconds that clocks may differ, at both ends of a validity period */
-    bool rsa_sha1; /* take algorithms 5 and 7 (RFC 9905: off) */
+    uint32_t skew;         /* seconds that clocks may differ, at both ends of a validity period */
+    bool rsa_sha1;         /* take algorithms 5 and 7 (RFC 9905: off) */
+    struct sig_memo *memo; /* NULL: nothing is remembered, nothing put off */
 };
 
 /* Keys that are trusted to sign a zone. One thread at a time. */

@@ -188,6 +188,7 @@ void resolver_reply(struct resolver *r, uint64_t id, const struct netaddr *from,
                     struct now now)
 {
     r->now = now;
+    resolver_turn(r, now);
     struct exchange *x = exchange_of(r, id);
     if (x == NULL)
         return;

@@ -256,12 +256,13 @@ static void take(struct resolver *r, struct lookup *l, const struct msg *m, stru
     }
     if (is_final(rd) && !reply_valid(r, l, m, rd, a, now))
         return;
-    l->pending = (struct bytes){NULL, 0};
     l->walked = false;
     if (is_final(rd) && (l->flags & LOOKUP_KEYS) != 0) {
-        keys_take(r, l, rd, a, now);
+        keys_take(r, l, m, rd, a, now);
         return;
     }
+    l->pending = (struct bytes){NULL, 0};
+    l->pauses = 0;
     switch (rd->kind) {
     case KIND_ANSWER:
         found(r, l, m, rd, now);
@@ -340,6 +341,8 @@ void reply_resume(struct resolver *r, struct lookup *l, struct now now)
 {
     struct msg m;
     struct reading *rd = &r->reading;
+    if (l->phase == PHASE_TURN && l->pauses > 0 && sig_memo_left(r->memo) > 0)
+        sig_memo_turn(r->memo, sig_memo_left(r->memo) + l->pauses); /* it always gets on */
     l->walked = true;
     l->phase = PHASE_ASK;
     arena_reset(&r->scratch);

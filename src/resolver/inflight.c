@@ -138,10 +138,20 @@ struct lookup *lookup_get(struct resolver *r, struct job *j, const uint8_t *name
 
 void lookup_ready(struct resolver *r, struct lookup *l)
 {
-    if (l->is_ready)
+    if (l->is_ready || l->is_later)
         return;
     l->is_ready = true;
     list_append(&r->ready, &l->link);
+}
+
+void lookup_later(struct resolver *r, struct lookup *l)
+{
+    l->pauses += l->pauses < UINT8_MAX;
+    r->count.pauses++;
+    list_remove(&l->link);
+    l->is_ready = false;
+    l->is_later = true;
+    list_append(&r->later, &l->link);
 }
 
 void lookup_wait(struct lookup *l, struct waiter *w)
@@ -241,7 +251,7 @@ void lookup_unlist(struct resolver *r, struct lookup *l)
     }
     heap_remove(&r->deadlines, &l->deadline);
     list_remove(&l->link);
-    l->is_ready = false;
+    l->is_ready = l->is_later = false;
 }
 
 void lookup_free(struct resolver *r, struct lookup *l)

@@ -82,7 +82,7 @@ static void keys_good(struct resolver *r, struct lookup *l, struct rrset *dnskey
     lookup_end(r, l, WHY_ANSWERED, RCODE_NOERROR, "the keys are good", now);
 }
 
-void keys_take(struct resolver *r, struct lookup *l, const struct reading *rd,
+void keys_take(struct resolver *r, struct lookup *l, const struct msg *m, const struct reading *rd,
                struct cut_address *a, struct now now)
 {
     struct judging_kit kit;
@@ -100,6 +100,14 @@ void keys_take(struct resolver *r, struct lookup *l, const struct reading *rd,
         lookup_overload(r, l, "out of memory", now);
         return;
     }
+    if (sig_memo_put_off(r->memo) && t.trust == TRUST_LIMIT) {
+        if (reply_keep(r, l, m, a, now)) {
+            l->phase = PHASE_TURN;
+            lookup_later(r, l);
+        }
+        return;
+    }
+    l->pending = (struct bytes){NULL, 0};
     if (t.trust == TRUST_SECURE) {
         keys_good(r, l, &dnskey, &sigs, &t, keys, now);
         return;

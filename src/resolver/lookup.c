@@ -238,9 +238,12 @@ static void from_cache(struct resolver *r, struct lookup *l, struct now now)
 void lookup_run(struct resolver *r, struct lookup *l, struct now now)
 {
     for (int i = 0; i < STEPS_MAX; i++) {
-        if (l->phase == PHASE_DONE || l->phase == PHASE_REPLY || l->phase == PHASE_CHILD)
+        if (l->phase == PHASE_DONE || l->phase == PHASE_REPLY || l->phase == PHASE_CHILD ||
+            l->is_later)
             return;
-        if (l->phase == PHASE_TRUST) {
+        if (l->phase == PHASE_TURN) {
+            reply_resume(r, l, now);
+        } else if (l->phase == PHASE_TRUST) {
             if (walk_on(r, l, now))
                 reply_resume(r, l, now);
         } else if (l->phase == PHASE_CACHE)

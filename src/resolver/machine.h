@@ -144,6 +144,7 @@ enum phase {
     PHASE_REPLY, /* waiting for a reply */
     PHASE_CHILD, /* waiting for a sub-query */
     PHASE_TRUST, /* find the keys for the reply that is kept */
+    PHASE_TURN,  /* the reply that is kept is read again when it is our turn to check */
     PHASE_DONE,
 };
 
@@ -170,7 +171,7 @@ struct lookup {
     struct list all;      /* in resolver.lookups */
     struct lookup *chain; /* in the in-flight table */
     uint64_t hash;
-    bool in_table, is_ready;
+    bool in_table, is_ready, is_later;
     struct heap_node deadline;
 
     struct job *job;
@@ -203,6 +204,7 @@ struct lookup {
     uint8_t pending_address; /* index in the cut */
     bool walked;             /* `walk` has come to its end for this reply */
     bool deepened;           /* once more, with a zone further down */
+    uint8_t pauses;          /* turns that it took so far to check the reply */
     uint8_t bogus_tries;     /* servers whose replies failed */
     bool was_bad;            /* the failure came out of the cache */
     bool has_bad;            /* `bad` says why */
@@ -291,6 +293,8 @@ struct resolver {
     struct hash_key key, own_cookie_key;
     struct query_options shared; /* for the pipeline's stages */
     struct keyring *keyring;
+    struct sig_memo *memo;
+    uint64_t turn_us; /* mono time of the turn that the memo counts for */
     struct nsec3_hasher *hasher;
     unsigned flushes;  /* of the cache when the keyring was last in step with it */
     uint64_t report_s; /* the second in which `reports` were made */
@@ -300,6 +304,7 @@ struct resolver {
     struct now now; /* of the last call */
 
     struct list ready, lookups, done;
+    struct list later; /* lookups that go on in a later turn */
     uint32_t lookup_count, client_count;
     uint32_t waiting[CLIENT_SLOTS + 1]; /* questions of each client, by keyed hash */
     struct lookup **table;              /* in flight, by question */
@@ -326,6 +331,8 @@ struct resolver {
 };
 
 /* resolver.c */
+/* Begins a new turn of checking signatures, if time has gone on since the last one began. */
+void resolver_turn(struct resolver *r, struct now now);
 /* Runs everything that is ready. */
 void resolver_run(struct resolver *r, struct now now);
 static inline bool cold_or_armed(const struct resolve_task *t)
@@ -434,6 +441,11 @@ enum status dname_cname(struct arena *a, const struct rrset *dname, const uint8_
 void reply_follow(struct resolver *r, struct lookup *l, struct exchange *x, struct msg *m,
                   struct now now);
 
+/* Keeps a reply that cannot be judged yet; false: there was no memory, the lookup has ended. */
+bool reply_keep(struct resolver *r, struct lookup *l, const struct msg *m,
+                const struct cut_address *a, struct now now);
+/* Goes on in a later turn, in the phase that is set. */
+void lookup_later(struct resolver *r, struct lookup *l);
 /* Takes the kept reply up again, once the walk is done. */
 void reply_resume(struct resolver *r, struct lookup *l, struct now now);
 
@@ -488,7 +500,7 @@ void walk_child_done(struct resolver *r, struct lookup *parent, const struct loo
 void walk_end(struct lookup *l);
 
 /* keys.c: takes the reply of a KEYS lookup, or what the cache has. */
-void keys_take(struct resolver *r, struct lookup *l, const struct reading *rd,
+void keys_take(struct resolver *r, struct lookup *l, const struct msg *m, const struct reading *rd,
                struct cut_address *a, struct now now);
 bool keys_cached(struct resolver *r, struct lookup *l, struct now now);
 

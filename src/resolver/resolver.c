@@ -74,6 +74,7 @@ struct resolver *resolver_new(const struct resolver_options *opt, struct cache *
     list_init(&r->ready);
     list_init(&r->lookups);
     list_init(&r->done);
+    list_init(&r->later);
     list_init(&r->sending);
     list_init(&r->closing);
     heap_init(&r->timers, LIMIT_EXCHANGES);
@@ -81,14 +82,15 @@ struct resolver *resolver_new(const struct resolver_options *opt, struct cache *
     arena_init(&r->scratch, 16384, 2 * LIMIT_LOOKUP_BYTES);
     r->keyring = keyring_new(LIMIT_KEYRING, &r->key);
     r->hasher = nsec3_hasher_new();
+    r->memo = sig_memo_new(&r->key);
     r->servers = servers_new(LIMIT_SERVERS_KNOWN, &r->key);
     r->table = calloc(TABLE_SIZE, sizeof(struct lookup *));
     r->table_mask = TABLE_SIZE - 1;
     r->exchange = calloc(LIMIT_EXCHANGES, sizeof(struct exchange *));
     r->reply_buf = malloc(LIMIT_MESSAGE);
     resolver_swap(r, opt);
-    if (r->keyring == NULL || r->hasher == NULL || r->servers == NULL || r->table == NULL ||
-        r->exchange == NULL || r->reply_buf == NULL) {
+    if (r->keyring == NULL || r->hasher == NULL || r->memo == NULL || r->servers == NULL ||
+        r->table == NULL || r->exchange == NULL || r->reply_buf == NULL) {
         resolver_free(r);
         return NULL;
     }
@@ -124,6 +126,7 @@ void resolver_free(struct resolver *r)
     servers_free(r->servers);
     keyring_free(r->keyring);
     nsec3_hasher_free(r->hasher);
+    sig_memo_free(r->memo);
     free(r->table);
     free(r->exchange);
     free(r->reply_buf);
@@ -188,9 +191,35 @@ void resolver_run(struct resolver *r, struct now now)
     r->running = false;
 }
 
+void resolver_turn(struct resolver *r, struct now now)
+{
+    if (now.mono_us == r->turn_us)
+        return;
+    r->turn_us = now.mono_us;
+    sig_memo_turn(r->memo, LIMIT_TURN_SIGNATURES);
+}
+
+/* Lookups that were put off, one after another until the turn is used up again. */
+static void run_later(struct resolver *r, struct now now)
+{
+    sig_memo_turn(r->memo, LIMIT_TURN_SIGNATURES);
+    for (uint32_t n = r->lookup_count; n > 0 && !list_empty(&r->later); n--) {
+        struct lookup *l = CONTAINER_OF(r->later.next, struct lookup, link);
+        list_remove(&l->link);
+        l->is_later = false;
+        lookup_ready(r, l);
+        resolver_run(r, now);
+        if (sig_memo_left(r->memo) <= 0)
+            return;
+    }
+}
+
 void resolver_tick(struct resolver *r, struct now now)
 {
     r->now = now;
+    if (!list_empty(&r->later))
+        run_later(r, now);
+    r->turn_us = now.mono_us;
     for (struct heap_node *n; (n = heap_top(&r->timers)) != NULL && n->key <= now.mono_us;)
         exchange_expired(r, CONTAINER_OF(n, struct exchange, timer), now);
     for (struct heap_node *n; (n = heap_top(&r->deadlines)) != NULL && n->key <= now.mono_us;) {
@@ -205,6 +234,8 @@ void resolver_tick(struct resolver *r, struct now now)
 uint64_t resolver_deadline(const struct resolver *r)
 {
     const struct heap_node *a = heap_top(&r->timers), *b = heap_top(&r->deadlines);
+    if (!list_empty(&r->later))
+        return r->now.mono_us; /* at once, but not before others */
     return MIN(a != NULL ? a->key : UINT64_MAX, b != NULL ? b->key : UINT64_MAX);
 }
 

@@ -119,6 +119,7 @@ enum status resolver_resolve(struct resolver *r, const struct resolve_task *task
     COUNTER(secure, "client queries answered with validated data")                                 \
     COUNTER(aggressive, "lookups answered by denial records in the cache (RFC 8198)")              \
     COUNTER(reports, "failures told to a zone's operator (RFC 9567)")                              \
+    COUNTER(pauses, "replies put aside while others had their turn")                               \
     COUNTER(bogus, "lookups whose answer failed validation")                                       \
     COUNTER(overload, "client queries turned away at the limit")
 

@@ -8,8 +8,10 @@
 
 void judge_begin(struct resolver *r, struct lookup *l, struct now now, struct judging_kit *ret)
 {
-    ret->rules = (struct trust_rules){
-        .now = (uint32_t)now.wall_s, .skew = LIMIT_CLOCK_SKEW_S, .rsa_sha1 = r->opt->rsa_sha1};
+    ret->rules = (struct trust_rules){.now = (uint32_t)now.wall_s,
+                                      .skew = LIMIT_CLOCK_SKEW_S,
+                                      .rsa_sha1 = r->opt->rsa_sha1,
+                                      .memo = r->memo};
     ret->seen.n = 0;
     ret->judge = (struct judge){&ret->rules, r->hasher, &l->job->budget, &ret->seen};
 }
@@ -116,9 +118,8 @@ static const uint8_t *anchored_zone(const struct resolver *r, const struct looku
 
 /* --- The verdict --- */
 
-/* Keeps the reply until the keys are here. */
-static bool wait_for_keys(struct resolver *r, struct lookup *l, const struct msg *m,
-                          const struct cut_address *a, struct now now)
+bool reply_keep(struct resolver *r, struct lookup *l, const struct msg *m,
+                const struct cut_address *a, struct now now)
 {
     const uint8_t *copy =
         l->pending.p != NULL ? l->pending.p : arena_dup(&l->arena, m->wire.p, m->wire.n);
@@ -128,7 +129,15 @@ static bool wait_for_keys(struct resolver *r, struct lookup *l, const struct msg
     }
     l->pending = bytes_of(copy, m->wire.n);
     l->pending_address = (uint8_t)(a - l->cut.address);
-    l->phase = PHASE_TRUST;
+    return true;
+}
+
+/* Keeps the reply until the keys are here. */
+static bool wait_for_keys(struct resolver *r, struct lookup *l, const struct msg *m,
+                          const struct cut_address *a, struct now now)
+{
+    if (reply_keep(r, l, m, a, now))
+        l->phase = PHASE_TRUST;
     return false;
 }
 
@@ -332,48 +341,65 @@ static struct verdict unjudged(const struct lookup *l)
     return v;
 }
 
-/* By the keys that the walk has found. */
-static bool judge(struct resolver *r, struct lookup *l, const struct msg *m, struct reading *rd,
-                  struct cut_address *a, struct now now)
+/* Does what the verdict of a whole reply calls for. */
+static bool act_on(struct resolver *r, struct lookup *l, const struct msg *m, struct reading *rd,
+                   struct judging_kit *kit, struct verdict *v, const uint8_t *next,
+                   struct cut_address *a, struct now now)
 {
     const struct zone_trust *t = l->walk.at;
-    struct judging_kit kit;
-    struct verdict v;
-    struct name room;
-    const uint8_t *next;
-    judge_begin(r, l, now, &kit);
-    if (reply_judge(&kit.judge, t->keys, &l->reply, &v, &room, &next) != ST_OK) {
-        lookup_overload(r, l, "out of memory", now);
-        return false;
-    }
-    if (v.trust == TRUST_SECURE || v.trust == TRUST_INSECURE) {
-        keep_part(l, v.trust == TRUST_SECURE ? CACHE_SECURE : CACHE_INSECURE, v.reason);
-        note_part(l, &v, t->zone.w, now);
-        if (v.trust == TRUST_SECURE)
-            aggressive_keep(r, l, &kit.seen, now);
+    bool good = v->trust == TRUST_SECURE || v->trust == TRUST_INSECURE;
+    if (good) {
+        keep_part(l, v->trust == TRUST_SECURE ? CACHE_SECURE : CACHE_INSECURE, v->reason);
+        note_part(l, v, t->zone.w, now);
+        if (v->trust == TRUST_SECURE)
+            aggressive_keep(r, l, &kit->seen, now);
         if (l->asked_type == RR_DS && rd->kind == KIND_NODATA && rd->chain == 0 &&
-            reply_shows_cut(&kit.judge, t->keys, &l->reply, l->asked.w, &l->shows_cut) != ST_OK)
+            reply_shows_cut(&kit->judge, t->keys, &l->reply, l->asked.w, &l->shows_cut) != ST_OK)
             l->shows_cut = false;
         if (next != NULL)
             stop_at(rd, next);
-        if (all_judged(l, rd))
-            return true;
-        v = unjudged(l);
-        return refuse(r, l, &v, a, now);
+    } else if (v->trust == TRUST_BOGUS) {
+        good = good_aliases(r, l, rd, v, now);
     }
-    if (v.trust == TRUST_BOGUS && good_aliases(r, l, rd, &v, now)) {
-        if (all_judged(l, rd))
-            return true;
-        v = unjudged(l);
-        return refuse(r, l, &v, a, now);
-    }
-    if (v.trust == TRUST_BOGUS && deepen(r, l, &v, now)) {
+    if (good && all_judged(l, rd))
+        return true;
+    if (good) {
+        *v = unjudged(l);
+    } else if (v->trust == TRUST_BOGUS && deepen(r, l, v, now)) {
         if (l->phase == PHASE_DONE)
             return false;
         l->walked = false;
         return wait_for_keys(r, l, m, a, now);
     }
-    return refuse(r, l, &v, a, now);
+    return refuse(r, l, v, a, now);
+}
+
+/* By the keys that the walk has found. */
+static bool judge(struct resolver *r, struct lookup *l, const struct msg *m, struct reading *rd,
+                  struct cut_address *a, struct now now)
+{
+    struct judging_kit kit;
+    struct verdict v;
+    struct name room;
+    const uint8_t *next;
+    judge_begin(r, l, now, &kit);
+    if (reply_judge(&kit.judge, l->walk.at->keys, &l->reply, &v, &room, &next) != ST_OK) {
+        lookup_overload(r, l, "out of memory", now);
+        return false;
+    }
+    if (sig_memo_put_off(r->memo) && v.trust == TRUST_LIMIT) {
+        if (reply_keep(r, l, m, a, now)) {
+            l->phase = PHASE_TURN;
+            lookup_later(r, l);
+        }
+        return false;
+    }
+    /* What is looked at once more below was checked already. */
+    int32_t left = sig_memo_left(r->memo);
+    sig_memo_turn(r->memo, INT32_MAX);
+    bool go_on = act_on(r, l, m, rd, &kit, &v, next, a, now);
+    sig_memo_turn(r->memo, left);
+    return go_on;
 }
 
 bool reply_valid(struct resolver *r, struct lookup *l, const struct msg *m, struct reading *rd,

@@ -301,9 +301,15 @@ static bool from_referral(struct resolver *r, struct lookup *l, const uint8_t *n
         return false;
     if (signed_below(l, &reply, name, labels, ret))
         return true;
+    if (reply_judge(&kit.judge, keys, &reply, &v, &room, &next) != ST_OK)
+        return false;
+    if (sig_memo_put_off(r->memo) && v.trust == TRUST_LIMIT) {
+        lookup_later(r, l); /* in PHASE_TRUST: the walk goes on with this step */
+        *ret = false;
+        return true;
+    }
     l->walk.referral_bad = (uint8_t)labels;
-    if (reply_judge(&kit.judge, keys, &reply, &v, &room, &next) != ST_OK ||
-        (v.trust != TRUST_SECURE && v.trust != TRUST_INSECURE))
+    if ((v.trust != TRUST_SECURE && v.trust != TRUST_INSECURE))
         return false;
     uint32_t ttl = e.ttl_s;
     for (unsigned i = 0; i < reply.n; i++) {
@@ -323,7 +329,12 @@ static bool from_referral(struct resolver *r, struct lookup *l, const uint8_t *n
         *ret = not_signed(r, l, name, TRUST_OPT_OUT, ttl, now);
         return true;
     }
-    if (reply_shows_cut(&kit.judge, keys, &reply, name, &cut) != ST_OK || !cut)
+    /* What is looked at once more was checked already. */
+    int32_t left = sig_memo_left(r->memo);
+    sig_memo_turn(r->memo, INT32_MAX);
+    enum status st = reply_shows_cut(&kit.judge, keys, &reply, name, &cut);
+    sig_memo_turn(r->memo, left);
+    if (st != ST_OK || !cut)
         return false;
     *ret = not_signed(r, l, name, TRUST_UNSIGNED, ttl, now);
     return true;

@@ -248,6 +248,20 @@ TEST(lab_error_report)
     }
 }
 
+/* KeyTrap (CVE-2023-50387): an answer that takes many checks is checked bit by bit, and others have
+ * their turn between. */
+TEST(lab_turns)
+{
+    static struct lab l;
+    REQUIRE(break_lab(&l, "keytrap-below", "www.example.org"));
+    REQUIRE(ask(&l, "www.example.com", RR_A, 0));
+    uint64_t before = resolver_counters(sim_resolver(l.sim))->pauses;
+    REQUIRE(ask(&l, "www.example.org", RR_A, 0));
+    uint64_t pauses = resolver_counters(sim_resolver(l.sim))->pauses - before;
+    test_point(has_ad(&l) && pauses >= 3, "%u pauses, RCODE %u", (unsigned)pauses, msg_rcode(&l.m));
+    lab_close(&l);
+}
+
 /* RFC 7646: not checked until its time is over; RFC 4035 section 3.2.2: CD gets the data, and
  * others do not get it by that. */
 TEST(lab_negative_anchor_and_cd)
