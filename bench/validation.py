@@ -405,9 +405,9 @@ def cold_line(phase, title, name, on, off):
         "%.2f (%.2f, %.2f) / %.2f" % (up[0], *types, up[1]), bad))
     if name != "banyan" or not phase.startswith("zones"):
         return name != "banyan" or bad == 0
-    met = known and over[0] <= MOST_OVERHEAD and up[0] - up[1] <= MOST_QUERIES + 0.02
+    met = (not known or over[0] <= MOST_OVERHEAD) and up[0] - up[1] <= MOST_QUERIES + 0.02
     print("    target: at most %.0f %% more outside the library, %.0f question more: %s" % (
-        100 * MOST_OVERHEAD, MOST_QUERIES, "met" if met else "MISSED"))
+        100 * MOST_OVERHEAD, MOST_QUERIES, "MISSED" if not met else "met" if known else "the first not known without perf"))
     return met and bad == 0
 
 
