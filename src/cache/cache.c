@@ -139,6 +139,7 @@ unsigned cache_flushes(const struct cache *c)
     return atomic_load_explicit(&c->flushes, memory_order_relaxed);
 }
 
+/* At the end of a flush: who saw the count before would learn the same again from what is left. */
 static void count_flush(struct cache *c)
 {
     atomic_fetch_add_explicit(&c->flushes, 1, memory_order_relaxed);
@@ -146,7 +147,6 @@ static void count_flush(struct cache *c)
 
 void cache_flush_all(struct cache *c)
 {
-    count_flush(c);
     denial_flush_all(c->denial);
     for (unsigned i = 0; i < c->shards; i++) {
         struct shard *s = &c->shard[i];
@@ -155,6 +155,7 @@ void cache_flush_all(struct cache *c)
             entry_remove(s, s->oldest);
         unlock(s);
     }
+    count_flush(c);
 }
 
 void cache_free(struct cache *c)
@@ -566,19 +567,20 @@ uint64_t cache_flush_name(struct cache *c, const uint8_t *name, uint16_t type)
     uint8_t lower[LIMIT_NAME];
     size_t n = name_lower(lower, name);
     struct flush_what w = {name, type};
-    count_flush(c);
     flush_denials(c, name);
-    return sweep(shard_of(c, name_hash(c, lower, n)), hit_name, &w);
+    uint64_t swept = sweep(shard_of(c, name_hash(c, lower, n)), hit_name, &w);
+    count_flush(c);
+    return swept;
 }
 
 uint64_t cache_flush_below(struct cache *c, const uint8_t *apex)
 {
     uint64_t n = 0;
     struct flush_what w = {apex, 0};
-    count_flush(c);
     denial_flush_all(c->denial); /* zones below are not found by name; they are soon known again */
     for (unsigned i = 0; i < c->shards; i++)
         n += sweep(&c->shard[i], hit_below, &w);
+    count_flush(c);
     return n;
 }
 
