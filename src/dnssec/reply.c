@@ -46,14 +46,14 @@ static bool same_owner(const struct collector *c, const struct collecting *s,
     return *unpacked && name_equal(room->w, set->set.owner);
 }
 
-/* The set of a record's owner, section and type; for an RRSIG that of the type it covers. */
-static uint16_t find(const struct collector *c, const struct rr_view *rr, uint16_t type,
-                     struct name *room, bool *unpacked)
+/* The set of a record's owner and type in a section; for an RRSIG that of the type it covers. */
+static uint16_t find(const struct collector *c, const struct rr_view *rr, unsigned section,
+                     uint16_t type, struct name *room, bool *unpacked)
 {
     uint16_t at = name_at(c->m->wire, rr->owner_off);
     /* Records of a set mostly stand together: the newest first. */
     for (unsigned i = c->reply->n; i-- > 0;)
-        if (c->set[i].type == type && c->set[i].section == rr->section &&
+        if (c->set[i].type == type && c->set[i].section == section &&
             same_owner(c, &c->set[i], &c->reply->set[i], rr, at, room, unpacked))
             return (uint16_t)i;
     return NO_SET;
@@ -88,7 +88,7 @@ static enum status find_sets(struct collector *c, struct arena *a)
         c->of[i] = NO_SET;
         if (!counts(rr) || rr->type == RR_RRSIG)
             continue;
-        uint16_t k = find(c, rr, rr->type, &room, &unpacked);
+        uint16_t k = find(c, rr, rr->section, rr->type, &room, &unpacked);
         if (k == NO_SET) {
             if (r->n == LIMIT_REPLY_SETS)
                 return ST_ELIMIT;
@@ -114,16 +114,19 @@ static enum status find_sets(struct collector *c, struct arena *a)
 }
 
 /* A signature belongs to the set of its owner and of the type that it covers; one that covers
- * nothing here is left out. */
+ * nothing here is left out. It should stand in that set's section (RFC 4035 section 3.1.1), but
+ * proves as much where some servers put it: among the additional records. */
 static void find_signatures(struct collector *c)
 {
     for (unsigned i = 0; i < c->m->rr_count; i++) {
         const struct rr_view *rr = &c->m->rr[i];
         struct name room;
         bool unpacked = false;
-        if (!counts(rr) || rr->type != RR_RRSIG || rr->rdata_len < 2)
+        if (rr->rclass != CLASS_IN || rr->type != RR_RRSIG || rr->rdata_len < 2)
             continue;
-        c->of[i] = find(c, rr, get_be16(c->m->wire.p + rr->rdata_off), &room, &unpacked);
+        bool stray = rr->section == SECTION_ADDITIONAL;
+        c->of[i] = find(c, rr, stray ? SECTION_ANSWER : rr->section,
+                        get_be16(c->m->wire.p + rr->rdata_off), &room, &unpacked);
         if (c->of[i] == NO_SET)
             continue;
         c->set[c->of[i]].bound[1] += room_for(c, rr);

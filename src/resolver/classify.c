@@ -76,12 +76,24 @@ static enum reply_kind malformed(struct reading *ret, const char *text)
     return KIND_MALFORMED;
 }
 
+/* Denial records of the zone: only its own servers have them, with AA or without. */
+static bool has_denial(const struct msg *m, const uint8_t *zone)
+{
+    struct name owner;
+    for (unsigned i = 0; i < m->rr_count; i++)
+        if (m->rr[i].section == SECTION_AUTHORITY &&
+            (m->rr[i].type == RR_NSEC || m->rr[i].type == RR_NSEC3) &&
+            msg_owner(m, &m->rr[i], &owner) == ST_OK && name_in(owner.w, zone))
+            return true;
+    return false;
+}
+
 /* NS records of the authority section: a referral downwards, or a sign of lameness. */
 static enum reply_kind authority(struct lookup *l, const struct msg *m, const struct bailiwick *b,
                                  struct reading *ret)
 {
     struct name owner;
-    bool aa = (m->h.flags & MSG_AA) != 0;
+    bool serves = (m->h.flags & MSG_AA) != 0 || has_denial(m, b->zone);
     if (find(m, b, SECTION_AUTHORITY, RR_NS, &owner)) {
         /* A server that does not know DS refers to the child instead (RFC 4035 section 3.1.4.1). */
         if (l->asked_type == RR_DS && name_equal(owner.w, b->name))
@@ -95,11 +107,11 @@ static enum reply_kind authority(struct lookup *l, const struct msg *m, const st
             msg_owner(m, &m->rr[i], &owner) != ST_OK)
             continue;
         if (name_equal(owner.w, b->zone))
-            return aa ? KIND_NODATA : KIND_LAME;
+            return serves ? KIND_NODATA : KIND_LAME;
         ret->ns.owner = arena_dup(&l->arena, owner.w, name_len(owner.w));
         return name_in(b->zone, owner.w) && ret->ns.owner != NULL ? KIND_UPWARD : KIND_LAME;
     }
-    return aa ? KIND_NODATA : KIND_LAME;
+    return serves ? KIND_NODATA : KIND_LAME;
 }
 
 /* No data for the last name of the chain. */
