@@ -98,21 +98,24 @@ static void denied(struct resolver *r, struct lookup *l, struct reading *rd, boo
     bool nx = rd->kind == KIND_NXDOMAIN;
     if (!follow_aliases(r, l, rd, aa, now))
         return;
-    if (rd->soa.count == 1) {
-        struct rrset *soa = &rd->soa, more[CACHE_MORE_SETS];
-        struct cache_with w;
-        uint32_t minimum = get_be32(soa->rdata + soa->rdata_size - 4), most = soa->ttl;
-        with_reply(l, soa, true, &most, now, &w, more);
-        negative_bound(r, l, &most, now);
+    struct rrset *soa = &rd->soa, more[CACHE_MORE_SETS];
+    struct cache_with w;
+    uint32_t most = soa->count == 1 ? soa->ttl : LIMIT_FAILURE_S;
+    with_reply(l, soa, true, &most, now, &w, more);
+    negative_bound(r, l, &most, now);
+    if (soa->count == 1) {
+        uint32_t minimum = get_be32(soa->rdata + soa->rdata_size - 4);
         soa->ttl = MIN(MIN(most, minimum), MIN(r->opt->negative_ttl_max_s, r->opt->ttl_max_s));
         same_ttl(more, w.more_count, soa->ttl);
         cache_put_negative(l->job->cache, nx ? CACHE_NXDOMAIN : CACHE_NODATA, l->at, l->type,
                            CLASS_IN, soa->ttl, soa, 0, &w, now);
         l->soa = *soa;
-        (void)lookup_keep(l, more, w.more_count, true);
         if (w.more_count > 0)
             aggressive_keep_soa(r, l, soa, &more[0], now);
+    } else {
+        same_ttl(more, w.more_count, most);
     }
+    (void)lookup_keep(l, more, w.more_count, true);
     lookup_trust(l, l->part, l->part_reason);
     if (nx)
         lookup_end(r, l, WHY_ANSWERED_NXDOMAIN, RCODE_NXDOMAIN, NULL, now);
