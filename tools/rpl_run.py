@@ -230,8 +230,6 @@ class Scenario:
                     return k
             if k == 'name' and zone == 'stub-zone' and v not in ('.', ''):
                 return 'a stub zone that is not the root'
-            if k in ('fake-dsa', 'fake-sha1') and v == 'yes':
-                return k + ': signatures that are not checked'
         return None if self.root_addresses() else 'no root server'
 
 
