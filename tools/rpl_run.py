@@ -409,6 +409,8 @@ class Resolver:
             lines.append('  query-loopback: yes')
         if self.anchors:
             lines += ['  trust-anchors:'] + [f'    - file: {a}' for a in self.anchors]
+        else:
+            lines.append('  validate: no')    # the root's name servers are the Internet's: its keys would be asked for
         insecure = self.s.values('domain-insecure')
         if insecure:
             lines += ['  negative-trust-anchors:'] + [f'    - name: {n}' for n in insecure]
