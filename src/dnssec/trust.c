@@ -52,7 +52,8 @@ struct zone_keys {
     /* Signatures found good, by SHA-256 over set and RRSIG: none is verified twice, neither for one
      * question (a denial that is looked at for two proofs) nor for many (a zone's SOA and the NSEC
      * about its apex are in many answers). Each has one place. */
-    uint8_t good[GOOD_SIGNATURES][GOOD_DIGEST];
+    uint8_t (
+        *good)[GOOD_DIGEST]; /* GOOD_SIGNATURES of them, where no memo does that for all zones */
     unsigned n;
     size_t size;    /* of the block */
     uint8_t *bytes; /* RDATA, behind the keys */
@@ -67,6 +68,7 @@ void zone_keys_free(struct zone_keys *k)
         sec_key_free(k->key[i].key);
     sig_buffer_free(&k->buffer);
     digest_free(k->digest);
+    free(k->good);
     free(k);
 }
 
@@ -84,7 +86,7 @@ const uint8_t *zone_keys_name(const struct zone_keys *k)
 
 /* --- What was checked lately --- */
 
-enum { MEMO_SETS = 256, MEMO_WAYS = 4 };
+enum { MEMO_SETS = 1024, MEMO_WAYS = 4 };
 enum memo { MEMO_NONE, MEMO_GOOD, MEMO_BAD };
 
 struct memo_tag {
@@ -139,17 +141,26 @@ bool sig_memo_waits(const struct sig_memo *m)
     return m != NULL && m->put_off;
 }
 
-/* content: of set and RRSIG (memo_of). */
-static struct memo_tag memo_tag(const struct sig_memo *m, const uint8_t *content,
-                                struct bytes dnskey)
+static void hash_both(const struct sig_memo *m, struct bytes b, uint8_t ret[16])
 {
-    uint8_t buf[GOOD_DIGEST + 8];
+    put_be64(ret, siphash13(&m->key[0], b.p, b.n));
+    put_be64(ret + 8, siphash13(&m->key[1], b.p, b.n));
+}
+
+/* What stands for this set with this RRSIG and this key. Whoever does not know the hash's key can
+ * make no two that are taken for one another. */
+static struct memo_tag memo_tag(const struct sig_memo *m, const struct rrset *set,
+                                struct bytes rrsig, struct bytes dnskey)
+{
+    uint8_t buf[4 * 16], sum[16];
     if (m == NULL)
         return (struct memo_tag){0, 0};
-    memcpy(buf, content, GOOD_DIGEST);
-    put_be64(buf + GOOD_DIGEST, siphash13(&m->key[1], dnskey.p, dnskey.n));
-    return (struct memo_tag){siphash13(&m->key[0], buf, sizeof buf),
-                             siphash13(&m->key[1], buf, sizeof buf)};
+    hash_both(m, bytes_of(set->owner, name_len(set->owner)), buf);
+    hash_both(m, bytes_of(set->rdata, set->rdata_size), buf + 16);
+    hash_both(m, rrsig, buf + 32);
+    hash_both(m, dnskey, buf + 48);
+    hash_both(m, bytes_of(buf, sizeof buf), sum);
+    return (struct memo_tag){get_be64(sum), get_be64(sum + 8)};
 }
 
 static enum memo memo_find(const struct sig_memo *m, const struct memo_tag *t)
@@ -269,7 +280,7 @@ static uint32_t weight_of(const struct one_key *k, const struct rrset *set)
 }
 
 /* Tries the keys with the signature's tag: several may have it, but not many (KeyTrap). */
-static enum status try_keys(struct checking *c, const struct rrsig *s, const uint8_t *content,
+static enum status try_keys(struct checking *c, const struct rrsig *s, struct bytes rrsig,
                             enum trust_reason *ret)
 {
     struct zone_keys *k = c->keys;
@@ -284,7 +295,7 @@ static enum status try_keys(struct checking *c, const struct rrsig *s, const uin
             *ret = TRUST_TOO_MUCH;
             return ST_OK;
         }
-        struct memo_tag tag = memo_tag(c->memo, content, key->dnskey);
+        struct memo_tag tag = memo_tag(c->memo, c->set, rrsig, key->dnskey);
         enum memo known = memo_find(c->memo, &tag);
         if (known != MEMO_NONE) {
             *ret = known == MEMO_GOOD ? TRUST_OK : TRUST_BAD_SIGNATURE;
@@ -319,13 +330,18 @@ static enum status try_signature(struct checking *c, const struct rrsig *s, stru
                                  enum trust_reason *ret)
 {
     uint8_t memo[DIGEST_MAX];
+    if (c->memo != NULL)
+        return try_keys(c, s, rrsig, ret);
     TRY(memo_of(c, rrsig, memo));
+    if (c->keys->good == NULL &&
+        (c->keys->good = calloc(GOOD_SIGNATURES, sizeof c->keys->good[0])) == NULL)
+        return ST_ENOMEM;
     uint8_t *place = c->keys->good[memo[0] % GOOD_SIGNATURES];
     if (memcmp(place, memo, GOOD_DIGEST) == 0) {
         *ret = TRUST_OK;
         return ST_OK;
     }
-    TRY(try_keys(c, s, memo, ret));
+    TRY(try_keys(c, s, rrsig, ret));
     if (*ret == TRUST_OK)
         memcpy(place, memo, GOOD_DIGEST);
     return ST_OK;

@@ -178,6 +178,9 @@ static void stop_at(struct reading *rd, const uint8_t *name)
     unsigned n = 0;
     while (n < rd->chain && !name_equal(rd->alias[n].owner, name))
         n++;
+    /* The CNAME of a DNAME: that is part of what is left out. */
+    if (n > 0 && n < rd->chain && rd->alias[n - 1].type == RR_DNAME)
+        n--;
     if (n == 0)
         return;
     rd->kind = KIND_ALIAS;

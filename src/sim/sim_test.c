@@ -543,6 +543,21 @@ TEST(seeds_of_signed_worlds)
     CHECK(a.hash == b.hash);
 }
 
+/* Every seed that once showed a mistake of the validator. */
+TEST(seeds_kept)
+{
+    static const uint64_t kept[] = {6, 108, 142, 194, 291, 2256};
+    struct diag_sink sink = {.emit = print_diag};
+    struct run_result r;
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
+        struct run_options opt = {.seed = kept[i], .faults = true, .dnssec = true};
+        bool ok = run_seed(&opt, &sink, &r) == ST_OK && r.violations == 0;
+        report(&r);
+        test_point(ok && r.secure > 0, "signed, seed %llu: %u answers, %u secure",
+                   (unsigned long long)kept[i], r.answered, r.secure);
+    }
+}
+
 TEST(lab_in_the_simulator)
 {
     struct diag_sink sink = {.emit = print_diag};
