@@ -266,6 +266,10 @@ static void take(struct resolver *r, struct lookup *l, const struct msg *m, stru
     }
     l->pending = (struct bytes){NULL, 0};
     l->pauses = 0;
+    if (is_final(rd)) { /* another server's reply was bad: that is over */
+        l->has_bad = false;
+        l->bogus_tries = 0;
+    }
     switch (rd->kind) {
     case KIND_ANSWER:
         found(r, l, m, rd, now);

@@ -40,13 +40,33 @@ static void keys_known(struct resolver *r, struct lookup *l, const struct verdic
     zone_trust_drop(keyring_put(l->job->keyring, l->name.w, v, keys, ttl, now));
 }
 
+/* Whether the DS set still names one of the keys: after a roll those of before are of no use. */
+static bool still_named(const struct rrset *ds, const struct rrset *dnskey)
+{
+    struct ds d;
+    unsigned tried = 0;
+    struct rdata_iter it = rdata_iter(ds);
+    for (struct bytes rd; tried < LIMIT_DS_TRIED && rdata_iter_next(&it, &rd);) {
+        struct rdata_iter keys = rdata_iter(dnskey);
+        struct dnskey k;
+        if (!ds_read(rd, &d))
+            continue;
+        tried++;
+        for (struct bytes key; rdata_iter_next(&keys, &key);)
+            if (dnskey_read(key, &k) && k.tag == d.tag && k.algorithm == d.algorithm &&
+                ds_matches(&d, dnskey->owner, key))
+                return true;
+    }
+    return false;
+}
+
 bool keys_cached(struct resolver *r, struct lookup *l, struct now now)
 {
     struct cache_entry e;
     struct verdict v = {.trust = TRUST_SECURE};
     if (cache_get(l->job->cache, l->name.w, RR_DNSKEY, CLASS_IN, now, &l->arena, &e) !=
             CACHE_RRSET ||
-        e.trust != CACHE_SECURE || e.rank != RANK_LOCAL)
+        e.trust != CACHE_SECURE || e.rank != RANK_LOCAL || !still_named(&l->ds, &e.set))
         return false;
     struct zone_keys *keys = zone_keys_of(&e.set);
     if (keys == NULL)

@@ -58,8 +58,10 @@ static bool settle_bad(struct resolver *r, struct lookup *l, const uint8_t *zone
         return false;
     }
     name_copy(t->blame.w, blame);
-    if (l->job->culprit.why >= WHY_BOGUS_OK)
-        zone_trust_say(t, l->job->culprit.text);
+    /* What was said of another zone, or of a name above, is not what is wrong here. */
+    const struct culprit *k = &l->job->culprit;
+    if (k->why >= WHY_BOGUS_OK && k->has_zone && name_equal(k->zone.w, blame))
+        zone_trust_say(t, k->text);
     stand_at(l, t);
     return true;
 }
