@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""The signed lab as other validators see it: Unbound, and with --full also BIND, PowerDNS Recursor and Knot Resolver,
-inside the lab's network namespace, configured with the lab's root hints and trust anchor. What is whole is secure or
-insecure as `banyan lab list` says; for every recipe of lab/faults that names a verdict they come to the same one.
-Prints TAP.
+"""The signed lab as validators see it: Banyan's resolver and Unbound, and with --full also BIND, PowerDNS Recursor and
+Knot Resolver, inside the lab's network namespace, configured with the lab's root hints and trust anchor. What is whole is
+secure or insecure as `banyan lab list` says; for every recipe of lab/faults that names a verdict they come to the same
+one, and Banyan gives the extended error that the recipe says, with words. Prints TAP.
 
-    BANYAN_BUILD=build tools/e2e_lab_dnssec.py [--full] [--only unbound|bind|pdns|knot] [WORD...]
+    BANYAN_BUILD=build tools/e2e_lab_dnssec.py [--full] [--only banyan|unbound|bind|pdns|knot] [WORD...]
 
 Without --full: one recipe of each kind; WORD: only those recipes. The lab is a copy whose servers are all near, so
 that a cold resolution takes no time.
@@ -34,6 +34,7 @@ PER_SET = 'its limit is for each set, not for the question'
 # Recipes about which a validator comes to another verdict, and why both may be right. (Attacks on a validator's CPU: as
 # seen with the versions of Debian 12; docs/validation-costs.md.)
 EXCEPTIONS = {
+    'banyan': {},
     'unbound': {
         'ds-many-wrong': ('secure', MANY_DS), 'dnskey-huge': ('secure', MANY_KEYS),
         'nsec3-encloser': ('none', 'it hashes in portions with pauses between; no answer in 100 s'),
@@ -160,6 +161,17 @@ serve-rfc1918=no
 packetcache-ttl=0
 '''
 
+OURS = '''server:
+  listen: ["127.0.0.1@{port}"]
+  workers: 2
+control:
+  socket: "{dir}/ctl"
+resolver:
+  enabled: yes
+  root-hints: "{run}/root.hints"
+  trust-anchors: [{{file: "{run}/anchor.ds"}}]
+'''
+
 KNOT = '''net.listen('127.0.0.1', {port})
 net.listen('{dir}/knot.control', nil, {{ kind = 'control' }})
 cache.open(20 * MB, 'lmdb://{dir}/knot-cache')
@@ -264,6 +276,26 @@ class Validator:
         except subprocess.TimeoutExpired:
             self.proc.kill()
             self.proc.wait(10)
+
+
+class Banyan(Validator):
+    name = 'banyan'
+
+    def command(self):
+        return find('banyand'), '--config', self.write('banyan.yaml', OURS, ours=True)
+
+    def forget(self):
+        subprocess.run([BANYAN, 'ctl', '--socket', os.path.join(self.dir, 'ctl'), 'flush', '--all'], capture_output=True, timeout=30)
+
+    def why(self):
+        with open(self.log) as f:
+            return f.read().splitlines()[-5:]
+
+    def stop(self):
+        super().stop()
+        with open(self.log) as f:
+            text = f.read()
+        ok('Sanitizer' not in text and 'runtime error' not in text, 'banyand ends without complaint', text)
 
 
 class Unbound(Validator):
@@ -400,6 +432,10 @@ def one_recipe(lab, v, r, codes):
     want, why = EXCEPTIONS[v.name].get(r['word'], (r['verdict'], ''))
     ok(said.returncode == 0 and got in want.split(), f'{v.name}: {r["word"]} {r["target"]}: {got}{" (" + why + ")" if why else ""}',
        f'expected {want}\n' + said.stderr + out + '\n'.join(v.why()))
+    if v.name == 'banyan':
+        told = re.findall(r'EDE: (\d+)[^:\n]*:\s*\((.*)\)', out)
+        wanted = r['ede'] is None and not told or any(code == r['ede'] and len(text) > 15 for code, text in told)
+        ok(wanted, f'banyan: {r["word"]} {r["target"]}: extended error {r["ede"]}: {told[0][1] if told else ""}', out)
     codes.append((r['word'], r['ede'], sorted(set(re.findall(r'EDE: (\d+)', out)))))
     lab.banyan('fix')
 
@@ -447,7 +483,8 @@ def main():
     arg = parser.parse_args()
     if Unbound.missing() or not shutil.which('dig'):
         skip('no unbound, unbound-control or dig here (Debian: unbound, bind9-dnsutils)')
-    kinds = [k for k in (Unbound, Bind, Pdns, Knot) if (arg.full or k is Unbound) and arg.only in (None, k.name)]
+    kinds = [k for k in (Banyan, Unbound, Bind, Pdns, Knot)
+             if (arg.full or k in (Banyan, Unbound) or arg.only) and arg.only in (None, k.name)]
     tmp = tempfile.mkdtemp(prefix='banyan-e2e-lab-dnssec-')
     lab = Lab(tmp)
     try:
@@ -462,7 +499,7 @@ def main():
             if kind.missing():
                 ok(True, f'{kind.name} # SKIP not installed')
             else:
-                more = list(elsewhere(chosen)) if arg.full and kind is Unbound else []
+                more = list(elsewhere(chosen)) if arg.full and kind in (Banyan, Unbound) else []
                 one_validator(lab, kind, chosen + more, arg.words, arg.full)
     finally:
         lab.banyan('down')
