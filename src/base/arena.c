@@ -85,6 +85,12 @@ void *arena_alloc_bytes(struct arena *a, size_t n)
     return alloc_aligned(a, n, 1);
 }
 
+void arena_shrink(struct arena *a, const void *p, size_t n, size_t keep)
+{
+    if (a->p != NULL && (const uint8_t *)p + n == a->p)
+        a->p -= n - keep;
+}
+
 void *arena_zalloc(struct arena *a, size_t n)
 {
     void *p = arena_alloc(a, n);

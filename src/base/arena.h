@@ -29,6 +29,8 @@ void arena_reset(struct arena *a);
 void *arena_alloc(struct arena *a, size_t n) MUST_USE;
 /* The same without alignment: for bytes. */
 void *arena_alloc_bytes(struct arena *a, size_t n) MUST_USE;
+/* Gives the end of the object that was allocated last back: of its n bytes only `keep` stay. */
+void arena_shrink(struct arena *a, const void *p, size_t n, size_t keep);
 /* Zeroed. */
 void *arena_zalloc(struct arena *a, size_t n) MUST_USE;
 /* Copies n bytes. */

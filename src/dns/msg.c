@@ -241,6 +241,8 @@ enum status msg_rrset(const struct msg *m, struct arena *a, unsigned section, co
         put_be16(mark, (uint16_t)rd.n);
         ret->count++;
     }
+    /* Room was taken for all records of the type, with names as long as can be. */
+    arena_shrink(a, buf, bound, wr_len(&w));
     if (ret->count == 0)
         return ST_ENOTFOUND;
     ret->rdata_size = (uint32_t)wr_len(&w);

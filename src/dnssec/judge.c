@@ -204,8 +204,9 @@ enum status reply_judge(const struct judge *j, struct zone_keys *keys, const str
         say(g, TRUST_LIMIT, TRUST_TOO_MUCH, r->name, r->type);
         name = NULL;
     }
-    for (unsigned step = 0; st == ST_OK && name != NULL && step <= LIMIT_CHAIN; step++) {
+    for (unsigned step = 0; st == ST_OK && name != NULL && step < LIMIT_CHAIN; step++) {
         const uint8_t *next;
+        ret->last = name;
         st = judge_name(g, name, room, &next);
         name = next;
         /* Another zone's part of the answer is for its own keys to judge, and what the reply does

@@ -49,6 +49,7 @@ struct verdict {
     struct trust_result by; /* the signature, key or DS that decided; zero where none did */
     struct name owner;      /* what it is about */
     uint16_t type;
+    const uint8_t *last; /* the name that was judged last, in the reply or in *room; NULL: none */
 };
 
 /* Judges the reply of a server of the zone that the keys are of, to its question; not a referral.

@@ -40,34 +40,40 @@ static bool recursive_only(const struct msg *m)
     return (m->h.flags & (MSG_AA | MSG_RA)) == MSG_RA;
 }
 
-/* Takes the DNAME above the name and the CNAME it makes: true if there was one. Nothing stands
- * below a DNAME, so it goes before any other record (RFC 6672 section 2.4). */
-static bool dname(struct lookup *l, const struct msg *m, struct bailiwick *b, struct reading *ret)
+/* Takes the DNAME above the name and the CNAME it makes; ST_ENOTFOUND: there is none. Nothing
+ * stands below a DNAME, so it goes before any other record (RFC 6672 section 2.4). */
+static enum status dname(struct lookup *l, const struct msg *m, struct bailiwick *b,
+                         struct reading *ret)
 {
     struct rrset *set = &ret->alias[ret->chain];
     struct name owner;
-    if (!find(m, b, SECTION_ANSWER, RR_DNAME, &owner) || name_equal(owner.w, b->name) ||
-        msg_rrset(m, &l->arena, SECTION_ANSWER, owner.w, RR_DNAME, set) != ST_OK || set->count != 1)
-        return false;
+    if (!find(m, b, SECTION_ANSWER, RR_DNAME, &owner) || name_equal(owner.w, b->name))
+        return ST_ENOTFOUND;
+    TRY(msg_rrset(m, &l->arena, SECTION_ANSWER, owner.w, RR_DNAME, set));
+    if (set->count != 1)
+        return ST_ENOTFOUND;
     enum status st = dname_cname(&l->arena, set, b->name, set + 1);
     if (st != ST_OK && st != ST_ENAME)
-        return false;
+        return st;
     ret->too_long = st == ST_ENAME;
     ret->chain += ret->too_long ? 1 : 2;
     if (!ret->too_long)
         b->name = set[1].rdata + 2;
-    return true;
+    return ST_OK;
 }
 
-static bool cname(struct lookup *l, const struct msg *m, struct bailiwick *b, struct reading *ret)
+static enum status cname(struct lookup *l, const struct msg *m, struct bailiwick *b,
+                         struct reading *ret)
 {
     struct rrset *set = &ret->alias[ret->chain];
-    if (l->asked_type == RR_CNAME ||
-        msg_rrset(m, &l->arena, SECTION_ANSWER, b->name, RR_CNAME, set) != ST_OK || set->count != 1)
-        return false;
+    if (l->asked_type == RR_CNAME)
+        return ST_ENOTFOUND;
+    TRY(msg_rrset(m, &l->arena, SECTION_ANSWER, b->name, RR_CNAME, set));
+    if (set->count != 1)
+        return ST_ENOTFOUND;
     ret->chain++;
     b->name = set->rdata + 2;
-    return true;
+    return ST_OK;
 }
 
 static enum reply_kind malformed(struct reading *ret, const char *text)
@@ -146,13 +152,17 @@ static enum reply_kind reading(struct lookup *l, const struct msg *m, struct rea
     if (rcode != RCODE_NOERROR && rcode != RCODE_NXDOMAIN && rcode != RCODE_YXDOMAIN)
         return KIND_RCODE;
     for (unsigned i = 0; i < LIMIT_CHAIN && name_in(b.name, b.zone); i++) {
-        if (dname(l, m, &b, ret)) {
+        enum status st = dname(l, m, &b, ret);
+        if (st == ST_OK) {
             ret->end = b.name;
             if (ret->too_long || l->asked_type == RR_CNAME)
                 return KIND_ALIAS;
             continue;
         }
-        enum status st = msg_rrset(m, &l->arena, SECTION_ANSWER, b.name, l->asked_type, &ret->set);
+        /* A record that cannot be read is not one that is not there. */
+        if (st != ST_ENOTFOUND)
+            return malformed(ret, status_text(st));
+        st = msg_rrset(m, &l->arena, SECTION_ANSWER, b.name, l->asked_type, &ret->set);
         if (st == ST_OK) {
             if (recursive_only(m))
                 return KIND_LAME;
@@ -166,8 +176,11 @@ static enum reply_kind reading(struct lookup *l, const struct msg *m, struct rea
         }
         if (st != ST_ENOTFOUND)
             return malformed(ret, st == ST_ELIMIT ? "too many records" : status_text(st));
-        if (!cname(l, m, &b, ret))
+        st = cname(l, m, &b, ret);
+        if (st == ST_ENOTFOUND)
             break;
+        if (st != ST_OK)
+            return malformed(ret, status_text(st));
         ret->end = b.name;
     }
     if (rcode == RCODE_YXDOMAIN && !ret->too_long)

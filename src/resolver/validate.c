@@ -234,8 +234,15 @@ static bool was_judged(const struct lookup *l, unsigned section, const struct rr
 
 /* Whether all that is going to be kept was judged: a reply can be made so that it is read in one
  * way and judged in another (a second DNAME, for one). An SOA that was not goes by the board. */
-static bool all_judged(const struct lookup *l, struct reading *rd)
+static bool all_judged(const struct lookup *l, struct reading *rd, const uint8_t *last,
+                       const uint8_t *next)
 {
+    /* An alias was judged that the reading does not know, or a denial of another name. */
+    if (next != NULL && (rd->kind != KIND_ALIAS || !name_equal(rd->end, next)))
+        return false;
+    if ((rd->kind == KIND_NXDOMAIN || rd->kind == KIND_NODATA) &&
+        (last == NULL || !name_equal(rd->end, last)))
+        return false;
     for (unsigned i = 0; i < rd->chain; i++) {
         if (!was_judged(l, SECTION_ANSWER, &rd->alias[i]))
             return false;
@@ -351,6 +358,7 @@ static bool act_on(struct resolver *r, struct lookup *l, const struct msg *m, st
 {
     const struct zone_trust *t = l->walk.at;
     bool good = v->trust == TRUST_SECURE || v->trust == TRUST_INSECURE;
+    const uint8_t *last = v->last;
     if (good) {
         keep_part(l, v->trust == TRUST_SECURE ? CACHE_SECURE : CACHE_INSECURE, v->reason);
         note_part(l, v, t->zone.w, now);
@@ -363,8 +371,9 @@ static bool act_on(struct resolver *r, struct lookup *l, const struct msg *m, st
             stop_at(rd, next);
     } else if (v->trust == TRUST_BOGUS) {
         good = good_aliases(r, l, rd, v, now);
+        next = NULL; /* it has looked at that itself */
     }
-    if (good && all_judged(l, rd))
+    if (good && all_judged(l, rd, last, next))
         return true;
     if (good) {
         *v = unjudged(l);
