@@ -173,7 +173,9 @@ static bool settle(struct resolver *r, struct lookup *l, const struct cache_entr
         return true;
     case CACHE_FAILURE:
         note(l, now, WHY_CACHE_FAILURE, &d);
-        l->job->culprit = (struct culprit){.why = WHY_CACHE_FAILURE, .value = e->ttl_s};
+        l->job->culprit = (struct culprit){
+            .why = WHY_CACHE_FAILURE, .value = e->ttl_s, .type = l->type, .has_name = true};
+        name_copy(l->job->culprit.name.w, l->at);
         lookup_end(r, l, WHY_FAILED, RCODE_SERVFAIL, "it failed a moment ago", now);
         return true;
     case CACHE_NONE:
