@@ -273,7 +273,7 @@ RECIPES = {
     'dnskey-expired': ('key 55770  <- BROKEN HERE', 'example.org. DNSKEY by key 55770 (ECDSAP256SHA256) expired'),
     'ksk-missing': ("the parent's DS names key 55770, the zone publishes", 'the DS at the registrar is old',
                     'has to give its registrar the DS'),
-    'ds-wrong-digest': ('with another digest',),
+    'ds-wrong-digest': ("the DS's digest does not fit", 'a DS made anew from that key'),
     'ds-for-unsigned': ('publishes no keys, though its parent says that it is signed',),
     'ds-unknown-digest': ('by digests that are not supported here',),
     'ds-removed': ('no DS: the chain ends here',),
