@@ -293,8 +293,13 @@ static void remember_failure(struct lookup *l, struct now now)
     if (l->overloaded || l->job->culprit.why == WHY_CACHE_FAILURE ||
         (l->depth > 0 && ran_out(l, now)))
         return;
-    cache_put_negative(l->job->cache, CACHE_FAILURE, l->name.w, l->type, CLASS_IN, LIMIT_FAILURE_S,
-                       NULL, l->job->culprit.why, NULL, now);
+    /* What was there and too dear to check is there for those who check by themselves (CD). */
+    bool dear =
+        l->has_bad && l->bad.trust == TRUST_LIMIT && l->type != RR_DS && l->type != RR_DNSKEY;
+    struct cache_with w = {.text = dear && k->text[0] != '\0' ? k->text : NULL};
+    cache_put_negative(l->job->cache, CACHE_FAILURE, l->name.w, l->type,
+                       dear ? CACHE_CLASS_BAD : CLASS_IN, LIMIT_FAILURE_S, NULL,
+                       dear ? (uint16_t)(WHY_BOGUS_OK + (unsigned)l->bad.reason) : k->why, &w, now);
 }
 
 /* Tells a parent what came of its sub-query. */
