@@ -618,3 +618,16 @@ void cache_distrust(struct cache *c)
     for (unsigned i = 0; i < c->shards; i++)
         (void)sweep(&c->shard[i], hit_bad, NULL);
 }
+
+void cache_drop(struct cache *c, const uint8_t *name, uint16_t type, uint16_t rclass)
+{
+    uint8_t lower[LIMIT_NAME];
+    size_t n = name_lower(lower, name);
+    uint64_t nh = name_hash(c, lower, n);
+    struct shard *s = shard_of(c, nh);
+    lock(s);
+    struct entry *e = find(s, entry_hash(nh, type, rclass), lower, n, type, rclass);
+    if (e != NULL)
+        entry_remove(s, e);
+    unlock(s);
+}

@@ -95,6 +95,8 @@ void cache_put(struct cache *c, const struct rrset *set, enum cache_rank rank,
 void cache_put_negative(struct cache *c, enum cache_kind kind, const uint8_t *name, uint16_t type,
                         uint16_t rclass, uint32_t ttl_s, const struct rrset *soa, uint16_t reason,
                         const struct cache_with *with, struct now now);
+/* Forgets one entry. */
+void cache_drop(struct cache *c, const uint8_t *name, uint16_t type, uint16_t rclass);
 /* Flushes: takes effect at once for lookups. type 0: all types. Returns entries removed or hidden.
  */
 uint64_t cache_flush_name(struct cache *c, const uint8_t *name, uint16_t type);

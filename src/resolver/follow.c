@@ -2,6 +2,8 @@
  * again over TCP or without EDNS. */
 #include "resolver/machine.h"
 
+enum { PAUSES_MANY = 8 };
+
 static uint32_t ttl_clamp(const struct resolver *r, uint32_t ttl)
 {
     return MIN(MAX(ttl, r->opt->ttl_min_s), r->opt->ttl_max_s);
@@ -348,8 +350,9 @@ void reply_resume(struct resolver *r, struct lookup *l, struct now now)
 {
     struct msg m;
     struct reading *rd = &r->reading;
-    if (l->phase == PHASE_TURN && l->pauses > 0 && sig_memo_left(r->memo) > 0)
-        sig_memo_turn(r->memo, sig_memo_left(r->memo) + l->pauses); /* it always gets on */
+    /* It always gets on, even if what it has checked is pushed out of the memory. */
+    if (l->phase == PHASE_TURN && l->pauses > PAUSES_MANY && sig_memo_left(r->memo) > 0)
+        sig_memo_turn(r->memo, sig_memo_left(r->memo) + l->pauses - PAUSES_MANY);
     l->walked = true;
     l->phase = PHASE_ASK;
     arena_reset(&r->scratch);

@@ -282,6 +282,13 @@ static void remember_failure(struct lookup *l, struct now now)
                                (uint16_t)(WHY_BOGUS_OK + (unsigned)l->bad.reason), &w, now);
             return;
         }
+        /* The DS may be an old one: whoever mends it at the parent need not wait until it runs out.
+         */
+        if (l->bad.reason == TRUST_NO_DS_KEY || l->bad.reason == TRUST_DS_MISMATCH ||
+            l->bad.reason == TRUST_NO_DNSKEY) {
+            cache_drop(l->job->cache, l->name.w, RR_DS, CLASS_IN);
+            cache_drop(l->job->cache, l->name.w, RR_DS, CACHE_CLASS_CUT);
+        }
         struct zone_trust *t =
             keyring_put(l->job->keyring, l->name.w, &l->bad, NULL, LIMIT_BOGUS_S, now);
         zone_trust_say(t, k->text);
@@ -382,6 +389,7 @@ void lookup_end(struct resolver *r, struct lookup *l, enum reason why, uint16_t 
     note(l, now, why, &d);
     if (rcode == RCODE_SERVFAIL) {
         r->count.servfail += l->depth == 0;
+        r->count.bogus += l->depth == 0 && l->has_bad;
         r->count.budget_exhausted += l->depth == 0 && j->budget.exhausted != 0;
         remember_failure(l, now);
         report_failure(r, l, now);

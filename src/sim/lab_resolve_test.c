@@ -248,6 +248,24 @@ TEST(lab_error_report)
     }
 }
 
+/* A DS that names no key of the zone is asked for again once the failure is forgotten, not when it
+ * runs out. */
+TEST(lab_old_ds)
+{
+    static struct lab l;
+    REQUIRE(break_lab(&l, "ds-wrong-digest", "example.org"));
+    for (unsigned turn = 0; turn < 2; turn++) {
+        REQUIRE(ask(&l, "www.example.org", RR_A, 0));
+        test_point(msg_rcode(&l.m) == RCODE_SERVFAIL && l.sent >= 3, "%u sent: DS, DNSKEY, data",
+                   l.sent);
+        CHECK_EQ(resolver_counters(sim_resolver(l.sim))->bogus, turn + 1);
+        REQUIRE(ask(&l, "www.example.org", RR_A, 0));
+        CHECK_EQ(l.sent, 0);
+        sim_run_until(l.sim, sim_now(l.sim).mono_us + (LIMIT_BOGUS_S + 1) * 1000000ull);
+    }
+    lab_close(&l);
+}
+
 /* KeyTrap (CVE-2023-50387): an answer that takes many checks is checked bit by bit, and others have
  * their turn between. */
 TEST(lab_turns)
