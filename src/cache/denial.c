@@ -467,6 +467,7 @@ enum denial_kind denial_find(struct denial_cache *d, const uint8_t *zone, const 
                        .ret = ret};
     ret->kind = DENIAL_NONE;
     ret->ttl_s = ret->proofs = 0;
+    ret->soa.set.count = 0;
     if (choose_zone(&s, zone)) {
         name_copy(ret->zone.w, s.at.name);
         ret->kind = search_nsec(&s);
