@@ -169,9 +169,10 @@ enum {
      * 4035 section 4.7): Unbound 60. Less, because who mends a zone looks at once. */
     LIMIT_BOGUS_S = 30,
     /* Signatures that a worker checks before others have their turn (units of
-     * LIMIT_QUERY_SIGNATURES): a hostile answer of 32 would keep everybody waiting for 2 ms.
+     * LIMIT_QUERY_SIGNATURES): a hostile answer of 32 would keep everybody waiting for 2 ms. With 2
+     * the hits of a worker under attack have a p99 of 2.1 times the usual one, with 1 of 1.5 times.
      * Unbound suspends after 8. */
-    LIMIT_TURN_SIGNATURES = 2,
+    LIMIT_TURN_SIGNATURES = 1,
     /* Servers that are asked before an answer that cannot be validated is called bogus. */
     LIMIT_BOGUS_TRIES = 3,
     /* Seconds that clocks may differ at both ends of a signature's validity: signers date inception

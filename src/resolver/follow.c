@@ -2,7 +2,9 @@
  * again over TCP or without EDNS. */
 #include "resolver/machine.h"
 
-enum { PAUSES_MANY = 8 };
+/* More than a question may have checks (LIMIT_QUERY_SIGNATURES): only what is pushed out of the
+ * memory of checks comes to this. */
+enum { PAUSES_MANY = 40 };
 
 static uint32_t ttl_clamp(const struct resolver *r, uint32_t ttl)
 {
