@@ -74,6 +74,12 @@ enum {
     LIMIT_WAITERS = 1000,
     LIMIT_LOOKUPS = 8192,
     LIMIT_EXCHANGES = 4096,
+    /* Questions that one UDP socket, on one random port, asks the same server, and milliseconds for
+     * which it may; and sockets that a worker keeps for that (RFC 5452 section 9.2: a port must
+     * stay hard to find out; SAD DNS tries some 1,000 ports a second). Peers open one for each. */
+    LIMIT_SOCKET_USES = 32,
+    LIMIT_SOCKET_LIFE_MS = 5000,
+    LIMIT_SOCKETS_IDLE = 512,
     /* One client (IPv6: one /64) has at most one place in so many of those where clients wait
      * (option resolver.max-clients); programs on this machine may have all. Unbound's wait-limit is
      * 1,000 of a table of about as many: one client whose names nobody answers would fill it for

@@ -382,7 +382,7 @@ TEST(upstream_hears_refusals_and_only_the_one_asked)
     for (int i = 0; i < 10 && asked.replied == 0; i++)
         loop_turn(&l, now_read().mono_us + 10000);
     CHECK_EQ(asked.replied, 1);
-    upstream_close(&u, 5);
+    upstream_close(&u, 5, false);
     CHECK_EQ(u.exchanges, 0);
     close(fd); /* nobody there any more: ICMP says so */
     e.id = 6;
@@ -420,7 +420,7 @@ static uint16_t port_shown(struct upstream *u, int server, uint64_t id, const st
     struct effect e = {.kind = EFFECT_SEND, .id = id, .to = *to, .data = bytes_str("ask")};
     upstream_send(u, &e);
     CHECK_EQ(recvfrom(server, buf, sizeof buf, 0, &from.sa, &n), 3);
-    upstream_close(u, id);
+    upstream_close(u, id, true);
     return ntohs(from.v4.sin_port);
 }
 
@@ -456,6 +456,27 @@ TEST(upstream_ports_shown_to_one_server_are_not_used_for_another)
     for (uint64_t i = 301; i <= 400; i++)
         known += shown[port_shown(&u, fd[1], i, &at[1])];
     CHECK(known < 10); /* by chance 0.5 of the 100 */
+    CHECK_EQ(count.upstream_sockets, 300 / LIMIT_SOCKET_USES + 1 + 100 / LIMIT_SOCKET_USES + 1);
+    /* What comes while nobody has asked ends the socket: the next question has another port. */
+    uint16_t before = port_shown(&u, fd[1], 401, &at[1]);
+    CHECK_EQ(port_shown(&u, fd[1], 402, &at[1]), before);
+    struct netaddr there = netaddr_v4(lo, before);
+    union sockaddr_any sa;
+    socklen_t n = sockaddr_put(&there, &sa);
+    CHECK_EQ(sendto(fd[1], "late", 4, 0, &sa.sa, n), 4);
+    loop_turn(&l, now_read().mono_us + 10000);
+    CHECK(port_shown(&u, fd[1], 403, &at[1]) != before && asked.replied == 0);
+    /* One that timed out, or heard something else, serves nobody any more; nor does an old one. */
+    before = port_shown(&u, fd[1], 404, &at[1]);
+    struct effect e = {.kind = EFFECT_SEND, .id = 405, .to = at[1], .data = bytes_str("ask")};
+    char buf[16];
+    upstream_send(&u, &e);
+    CHECK_EQ(recv(fd[1], buf, sizeof buf, 0), 3);
+    upstream_close(&u, 405, false);
+    CHECK(port_shown(&u, fd[1], 406, &at[1]) != before);
+    before = port_shown(&u, fd[1], 407, &at[1]);
+    l.now.mono_us += LIMIT_SOCKET_LIFE_MS * 1000u;
+    CHECK(port_shown(&u, fd[1], 408, &at[1]) != before);
     CHECK_EQ(asked.failed, 0);
     close(fd[0]);
     close(fd[1]);

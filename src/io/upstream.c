@@ -8,31 +8,23 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { REPLIES_A_TURN = 8, PORT_TRIES = 16, PORT_FIRST = 1024 };
+enum { REPLIES_A_TURN = 8, PORT_TRIES = 16, PORT_FIRST = 1024, SWEEP_US = 100000 };
 
 struct exchange {
     struct loop_grave grave;
     struct loop_watch w;
     struct upstream *up;
-    struct exchange *next; /* in its bucket */
-    uint64_t id;
-    struct netaddr to;
+    struct exchange *next; /* in its bucket, or that of the idle ones */
+    uint64_t id;           /* 0: idle */
+    struct netaddr to, from;
     enum transport transport;
     bool connecting;
+    uint8_t uses;
+    uint64_t retire_us; /* mono time from which it serves nobody any more */
+    struct list by_age; /* in upstream.idle */
     struct tcp_in in;
     struct tcp_out out;
 };
-
-enum status upstream_init(struct upstream *u, struct loop *loop, struct io_counters *count,
-                          const struct env *env)
-{
-    memset(u, 0, sizeof *u);
-    u->loop = loop;
-    u->count = count;
-    u->env = env;
-    u->buf = malloc(LIMIT_MESSAGE);
-    return u->buf ? ST_OK : ST_ENOMEM;
-}
 
 static struct exchange **slot_of(struct upstream *u, uint64_t id)
 {
@@ -40,6 +32,12 @@ static struct exchange **slot_of(struct upstream *u, uint64_t id)
     while (*p != NULL && (*p)->id != id)
         p = &(*p)->next;
     return p;
+}
+
+/* What follows is about sockets between two questions. */
+static struct exchange **idle_slot(struct upstream *u, const struct netaddr *to)
+{
+    return &u->idle_bucket[siphash13(&u->key, to->a, sizeof to->a) % IDLE_BUCKETS];
 }
 
 static void destroy(struct exchange *x)
@@ -62,15 +60,99 @@ static void release(struct exchange *x)
     destroy(x);
 }
 
-void upstream_close(struct upstream *u, uint64_t id)
+static void idle_remove(struct exchange *x)
 {
-    struct exchange *x = *slot_of(u, id);
-    if (x != NULL)
+    struct upstream *u = x->up;
+    struct exchange **p = idle_slot(u, &x->to);
+    while (*p != x)
+        p = &(*p)->next;
+    *p = x->next;
+    list_remove(&x->by_age);
+    u->idle_count--;
+}
+
+static void idle_close(struct exchange *x)
+{
+    idle_remove(x);
+    destroy(x);
+}
+
+static void sweep(struct loop_timer *t)
+{
+    struct upstream *u = CONTAINER_OF(t, struct upstream, sweep);
+    while (!list_empty(&u->idle)) {
+        struct exchange *x = CONTAINER_OF(u->idle.next, struct exchange, by_age);
+        if (x->retire_us > u->loop->now.mono_us) {
+            loop_timer_set(u->loop, t, x->retire_us + SWEEP_US);
+            return;
+        }
+        idle_close(x);
+    }
+}
+
+/* Keeps the socket for the next question to the same server. */
+static void idle_add(struct exchange *x)
+{
+    struct upstream *u = x->up;
+    if (u->idle_count == LIMIT_SOCKETS_IDLE)
+        idle_close(CONTAINER_OF(u->idle.next, struct exchange, by_age));
+    if (u->idle_count++ == 0)
+        loop_timer_set(u->loop, &u->sweep, x->retire_us + SWEEP_US);
+    struct exchange **p = idle_slot(u, &x->to);
+    x->id = 0;
+    x->next = *p;
+    *p = x;
+    list_append(&u->idle, &x->by_age);
+}
+
+static struct exchange *idle_take(struct upstream *u, const struct effect *e)
+{
+    if (e->transport != TRANSPORT_UDP)
+        return NULL;
+    for (struct exchange *x = *idle_slot(u, &e->to); x != NULL; x = x->next)
+        if (x->retire_us > u->loop->now.mono_us && netaddr_equal(&x->to, &e->to) &&
+            netaddr_equal(&x->from, &e->from)) {
+            idle_remove(x);
+            return x;
+        }
+    return NULL;
+}
+
+void upstream_close(struct upstream *u, uint64_t id, bool answered)
+{
+    struct exchange **p = slot_of(u, id), *x = *p;
+    if (x == NULL)
+        return;
+    if (!answered || x->transport != TRANSPORT_UDP || x->uses >= LIMIT_SOCKET_USES ||
+        x->retire_us <= u->loop->now.mono_us) {
         release(x);
+        return;
+    }
+    *p = x->next;
+    u->exchanges--;
+    idle_add(x);
+}
+
+enum status upstream_init(struct upstream *u, struct loop *loop, struct io_counters *count,
+                          const struct env *env)
+{
+    memset(u, 0, sizeof *u);
+    u->loop = loop;
+    u->count = count;
+    u->env = env;
+    u->key = (struct hash_key){env_random64(env), env_random64(env)};
+    list_init(&u->idle);
+    u->sweep.fire = sweep;
+    u->buf = malloc(LIMIT_MESSAGE);
+    return u->buf ? ST_OK : ST_ENOMEM;
 }
 
 void upstream_free(struct upstream *u)
 {
+    while (u->idle.next != NULL && !list_empty(&u->idle))
+        idle_close(CONTAINER_OF(u->idle.next, struct exchange, by_age));
+    if (u->loop != NULL)
+        loop_timer_stop(u->loop, &u->sweep);
     for (size_t i = 0; u->loop != NULL && i < EXCHANGE_BUCKETS; i++) {
         while (u->bucket[i] != NULL) {
             struct exchange *x = u->bucket[i];
@@ -103,19 +185,20 @@ static void udp_reply_ready(struct loop_watch *w, uint32_t events)
     struct exchange *x = CONTAINER_OF(w, struct exchange, w);
     struct upstream *u = x->up;
     (void)events;
-    for (int i = 0; i < REPLIES_A_TURN && w->fd >= 0; i++) {
-        union sockaddr_any sa = {0};
-        socklen_t n = sizeof sa;
-        ssize_t got = recvfrom(w->fd, u->buf, LIMIT_MESSAGE, MSG_DONTWAIT, &sa.sa, &n);
+    if (x->id == 0) { /* nobody asked: a late duplicate, or a forger */
+        idle_close(x);
+        return;
+    }
+    for (int i = 0; i < REPLIES_A_TURN && w->fd >= 0 && x->id != 0; i++) {
+        /* It is connected: nothing comes from elsewhere. */
+        ssize_t got = recv(w->fd, u->buf, LIMIT_MESSAGE, MSG_DONTWAIT);
         if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
             return;
         if (got < 0) {
             fail(x, why_of(errno));
             return;
         }
-        struct netaddr from = sockaddr_get(&sa);
-        if (netaddr_same_host(&from, &x->to) && from.port == x->to.port)
-            u->reply(u->ctx, x->id, &from, bytes_of(u->buf, (size_t)got));
+        u->reply(u->ctx, x->id, &x->to, bytes_of(u->buf, (size_t)got));
     }
 }
 
@@ -201,6 +284,8 @@ static struct exchange *open_exchange(struct upstream *u, const struct effect *e
     x->up = u;
     x->transport = e->transport;
     x->to = e->to;
+    x->from = e->from;
+    x->retire_us = u->loop->now.mono_us + LIMIT_SOCKET_LIFE_MS * 1000u;
     tcp_in_init(&x->in, LIMIT_MESSAGE);
     tcp_out_init(&x->out, 0);
     x->w.ready = udp ? udp_reply_ready : tcp_reply_ready;
@@ -226,10 +311,37 @@ static enum status why_not_open(int err)
                : ST_EIO;
 }
 
+static void exchange_enter(struct upstream *u, struct exchange *x, uint64_t id)
+{
+    struct exchange **p = &u->bucket[id % EXCHANGE_BUCKETS];
+    x->id = id;
+    x->uses++;
+    x->next = *p;
+    *p = x;
+    u->exchanges++;
+}
+
+/* Asks through a socket that has asked this server before. */
+static bool send_again(struct upstream *u, const struct effect *e)
+{
+    struct exchange *x = idle_take(u, e);
+    if (x == NULL)
+        return false;
+    /* What was heard of the server since then ends the socket, not the question. */
+    if (send(x->w.fd, e->data.p, e->data.n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+        destroy(x);
+        return false;
+    }
+    exchange_enter(u, x, e->id);
+    return true;
+}
+
 void upstream_send(struct upstream *u, const struct effect *e)
 {
     union sockaddr_any sa;
-    upstream_close(u, e->id);
+    upstream_close(u, e->id, false);
+    if (send_again(u, e))
+        return;
     errno = ENOBUFS;
     struct exchange *x = u->exchanges < EXCHANGES_MAX ? open_exchange(u, e) : NULL;
     if (x == NULL) {
@@ -237,11 +349,7 @@ void upstream_send(struct upstream *u, const struct effect *e)
         u->failed(u->ctx, e->id, why_not_open(errno));
         return;
     }
-    struct exchange **p = &u->bucket[e->id % EXCHANGE_BUCKETS];
-    x->id = e->id;
-    x->next = *p;
-    *p = x;
-    u->exchanges++;
+    exchange_enter(u, x, e->id);
     socklen_t n = sockaddr_put(&e->to, &sa);
     int rc = connect(x->w.fd, &sa.sa, n);
     if (e->transport == TRANSPORT_UDP) {

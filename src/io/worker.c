@@ -39,7 +39,7 @@ void worker_drain(struct worker *w)
             upstream_send(&w->upstream, &e);
             break;
         case EFFECT_CLOSE:
-            upstream_close(&w->upstream, e.id);
+            upstream_close(&w->upstream, e.id, e.answered);
             break;
         case EFFECT_ANSWER:
             front_answer(&w->front, e.id, e.data);

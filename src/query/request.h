@@ -36,7 +36,7 @@ struct service {
 enum effect_kind {
     EFFECT_SEND,   /* send `data` to `to` (TCP: the driver connects and frames); replies come back
                       with `id` */
-    EFFECT_CLOSE,  /* exchange `id` is over: forget its socket */
+    EFFECT_CLOSE,  /* exchange `id` is over: forget its socket, or keep it if `answered` */
     EFFECT_ANSWER, /* `data` answers the request with token `id` */
     EFFECT_FORGET, /* the request with token `id` gets no answer */
 };
@@ -44,6 +44,7 @@ enum effect_kind {
 struct effect {
     enum effect_kind kind;
     enum transport transport;
+    bool answered;       /* CLOSE: one message came, and it was the reply */
     uint64_t id;         /* exchange number (SEND, CLOSE) or request token (ANSWER, FORGET) */
     struct netaddr to;   /* SEND: with port */
     struct netaddr from; /* SEND: source address to use; family ADDR_NONE: any */

@@ -200,6 +200,7 @@ void resolver_reply(struct resolver *r, uint64_t id, const struct netaddr *from,
         ignore(r, x, from, text, now);
     } else {
         struct msg m;
+        x->answered = x->mismatches == 0;
         arena_reset(&r->scratch);
         enum status st = msg_parse(wire, &r->scratch, &m);
         if (x->to.family == ADDR_V6)

@@ -251,7 +251,8 @@ struct exchange {
     uint8_t address; /* index in the cut */
     uint8_t mismatches;
     bool edns;
-    bool sent; /* the driver has taken it */
+    bool sent;     /* the driver has taken it */
+    bool answered; /* by the first message that came */
     uint16_t qid;
     uint64_t sent_us;
     uint32_t timeout_ms;

@@ -272,7 +272,8 @@ bool resolver_effect(struct resolver *r, struct effect *ret)
 {
     if (!list_empty(&r->closing)) {
         struct exchange *x = CONTAINER_OF(r->closing.next, struct exchange, link);
-        *ret = (struct effect){.kind = EFFECT_CLOSE, .transport = x->transport, .id = x->id};
+        *ret = (struct effect){
+            .kind = EFFECT_CLOSE, .transport = x->transport, .answered = x->answered, .id = x->id};
         exchange_free(r, x);
         return true;
     }
