@@ -4,10 +4,16 @@
  * sent and received in batches so that the client costs much less than any server. The queries are
  * made beforehand (data.py): a file of messages, each after its length in two bytes. Here only the
  * ID is put in. An ID is a window's slot and how often the slot has been used, so that a late
- * answer is told from a new one. Prints one JSON object. */
+ * answer is told from a new one. Prints one JSON object.
+ *
+ * Over TCP (load_tcp.c): --tcp keeps CONNECTIONS streams with WINDOW pipelined queries each in
+ * flight; --tcp-connect opens a connection for every query, CONNECTIONS at a time. */
+#include "load.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -24,7 +30,6 @@
 #define SOCKETS   8
 #define WINDOW    16 /* a power of two; at most BATCH */
 #define BATCH     16
-#define QUERY_MAX 512
 #define REPLY_MAX 4096
 #define STEPS     16 /* steps of the latency histogram within a factor of two */
 
@@ -41,17 +46,16 @@ struct line {
 static const uint8_t *queries;
 static size_t queries_len, next_query;
 static struct line lines[SOCKETS];
-static uint64_t sent, answered, lost, reply_bytes, rcodes[16], latency[64 * STEPS];
-static uint64_t quota = UINT64_MAX; /* queries that may still be sent */
-static uint64_t timeout_ns = 1000000000;
+static uint64_t reply_bytes, rcodes[16], latency[64 * STEPS];
+uint64_t sent, answered, lost, quota = UINT64_MAX, timeout_ns = 1000000000;
 
-static void fail(const char *what)
+void fail(const char *what)
 {
     fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
     exit(1);
 }
 
-static uint64_t now_ns(void)
+uint64_t now_ns(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -87,7 +91,7 @@ static uint64_t count_queries(void)
     return n;
 }
 
-static size_t take_query(uint8_t *to)
+size_t take_query(uint8_t *to)
 {
     size_t len = (size_t)queries[next_query] << 8 | queries[next_query + 1];
 
@@ -136,6 +140,14 @@ static double latency_us(double part)
     return 0;
 }
 
+void note_answer(const uint8_t *p, size_t len, uint64_t ns)
+{
+    note_latency(ns);
+    answered++;
+    reply_bytes += len;
+    rcodes[p[3] & 15]++;
+}
+
 static void take_reply(struct line *l, const uint8_t *p, size_t len, uint64_t now)
 {
     if (len < 12 || (p[2] & 0x80) == 0)
@@ -144,11 +156,8 @@ static void take_reply(struct line *l, const uint8_t *p, size_t len, uint64_t no
     struct slot *s = &l->slots[id % WINDOW];
     if (s->sent_ns == 0 || s->id != id)
         return;
-    note_latency(now - s->sent_ns);
+    note_answer(p, len, now - s->sent_ns);
     s->sent_ns = 0;
-    answered++;
-    reply_bytes += len;
-    rcodes[p[3] & 15]++;
 }
 
 static unsigned receive(struct line *l)
@@ -250,22 +259,53 @@ static uint64_t run(uint64_t ns)
     }
 }
 
+static double run_udp(const char *address, const char *port, double seconds)
+{
+    open_lines(address, port);
+    return (double)run((uint64_t)(seconds * 1e9)) / 1e9;
+}
+
+static void usage(void)
+{
+    fprintf(stderr, "usage: load [--tcp | --tcp-connect] [--connections N] [--window N] "
+                    "ADDRESS PORT QUERIES SECONDS|once\n");
+    exit(2);
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 5) {
-        fprintf(stderr, "usage: load ADDRESS PORT QUERIES SECONDS|once\n");
-        return 2;
+    static const struct option names[] = {{"tcp", no_argument, NULL, 't'},
+                                          {"tcp-connect", no_argument, NULL, 'c'},
+                                          {"connections", required_argument, NULL, 'n'},
+                                          {"window", required_argument, NULL, 'w'},
+                                          {0}};
+    struct tcp_how tcp = {.connections = 0};
+    bool over_tcp = false;
+    for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+        if (c == '?')
+            usage();
+        over_tcp |= c == 't' || c == 'c';
+        tcp.connect_each |= c == 'c';
+        if (c == 'n')
+            tcp.connections = (unsigned)strtoul(optarg, NULL, 10);
+        if (c == 'w')
+            tcp.window = (unsigned)strtoul(optarg, NULL, 10);
     }
-    map_queries(argv[3]);
+    if (argc - optind != 4)
+        usage();
+    argv += optind;
+    map_queries(argv[2]);
     uint64_t n = count_queries();
-    double seconds = strtod(argv[4], NULL);
-    if (strcmp(argv[4], "once") == 0) {
+    double seconds = strtod(argv[3], NULL);
+    if (strcmp(argv[3], "once") == 0) {
         quota = n;
         seconds = 300;
         timeout_ns = 3000000000;
     }
-    open_lines(argv[1], argv[2]);
-    double took = (double)run((uint64_t)(seconds * 1e9)) / 1e9;
+    tcp.address = argv[0];
+    tcp.port = argv[1];
+    double took =
+        over_tcp ? run_tcp(&tcp, (uint64_t)(seconds * 1e9)) : run_udp(argv[0], argv[1], seconds);
 
     printf(
         "{\"seconds\": %.4f, \"sent\": %llu, \"answered\": %llu, \"lost\": %llu, \"rate\": %.0f, ",
