@@ -81,15 +81,29 @@ TEST(json_is_valid)
     text_free(&t);
 }
 
-/* Published vectors of SipHash-2-4: key 00..0f, message 00..0e. */
+/* Published vectors of SipHash-2-4: key 00..0f, message 00, 01, .. of n bytes. */
 TEST(siphash_vectors)
 {
+    static const struct {
+        size_t n;
+        uint64_t h;
+        struct hash_key h128;
+    } v[] = {{0, 0x726fdb47dd0e0e31u, {0xe6a825ba047f81a3u, 0x930255c71472f66du}},
+             {3, 0x85676696d7fb7e2du, {0x4ea967520cb6709cu, 0x51ed8529b0b6335fu}},
+             {8, 0x93f5f5799a932462u, {0x61f55862baa9623bu, 0xb49714f364e2830fu}},
+             {9, 0x9e0082df0ba9e4b0u, {0xabbad90a06994426u, 0xed716dbb028b7fc4u}},
+             {15, 0xa129ca6149be45e5u, {0x11a8b03399e99354u, 0xd9c3cf970fec087eu}}};
     uint8_t m[15];
     for (uint8_t i = 0; i < 15; i++)
         m[i] = i;
     struct hash_key k = {0x0706050403020100u, 0x0f0e0d0c0b0a0908u};
-    CHECK(siphash24(&k, m, 15) == 0xa129ca6149be45e5u);
+    for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
+        struct hash_key h = siphash24_128(&k, m, v[i].n);
+        CHECK(siphash24(&k, m, v[i].n) == v[i].h);
+        CHECK(h.k0 == v[i].h128.k0 && h.k1 == v[i].h128.k1);
+    }
     CHECK(siphash13(&k, m, 15) != siphash13(&k, m, 14));
+    CHECK(siphash13_128(&k, m, 15).k1 != siphash13_128(&k, m, 14).k1);
 }
 
 TEST(heap_orders)

@@ -16,6 +16,10 @@ struct hash_key {
 uint64_t siphash13(const struct hash_key *key, const void *p, size_t n);
 /* SipHash-2-4: for DNS cookies (RFC 9018 section 4.4). */
 uint64_t siphash24(const struct hash_key *key, const void *p, size_t n);
+/* The same with 128 bits, which can be the key for what comes next: nobody who does not know the
+ * first key can make two inputs that are taken for one another. */
+struct hash_key siphash13_128(const struct hash_key *key, const void *p, size_t n);
+struct hash_key siphash24_128(const struct hash_key *key, const void *p, size_t n);
 
 /* Mixes a 64-bit value well (splitmix64's finaliser): not keyed, for trusted input only. */
 static inline uint64_t hash_mix(uint64_t x)

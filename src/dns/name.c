@@ -93,11 +93,26 @@ size_t name_copy(uint8_t *dst, const uint8_t *src)
     return n;
 }
 
+/* Eight bytes at once: in each, 0x80 is set where 'A' <= byte <= 'Z'. */
+static uint64_t lower8(uint64_t x)
+{
+    const uint64_t ones = 0x0101010101010101u, high = 0x80 * ones;
+    uint64_t low = x & ~high;
+    uint64_t upper = ((low + (0x80 - 'A') * ones) ^ (low + (0x7f - 'Z') * ones)) & ~x & high;
+    return x | upper >> 2;
+}
+
 size_t name_lower(uint8_t *dst, const uint8_t *src)
 {
-    size_t n = name_len(src);
-    for (size_t i = 0; i < n; i++)
-        dst[i] = ascii_lower(src[i]); /* length bytes are below 'A' */
+    size_t n = name_len(src), i = 0; /* length bytes are below 'A' */
+    uint64_t x;
+    for (; i + 8 <= n; i += 8) {
+        memcpy(&x, src + i, 8);
+        x = lower8(x);
+        memcpy(dst + i, &x, 8);
+    }
+    for (; i < n; i++)
+        dst[i] = ascii_lower(src[i]);
     return n;
 }
 

@@ -27,6 +27,22 @@ TEST(names_parse_and_print)
     CHECK_STR(reprint(label64 + 1), label64 + 1);
 }
 
+/* RFC 4343 section 2.1: A to Z only, whatever bytes stand beside them. */
+TEST(names_are_lowered_byte_by_byte)
+{
+    uint8_t n[2 + 63 + 2], out[sizeof n];
+    for (unsigned first = 0; first < 256; first++)
+        for (unsigned len = 1; len <= 63; len += 7) {
+            n[0] = (uint8_t)len;
+            for (unsigned i = 0; i < len; i++)
+                n[1 + i] = (uint8_t)(first + i);
+            n[1 + len] = 0;
+            CHECK_EQ(name_lower(out, n), len + 2);
+            for (unsigned i = 0; i < len + 2; i++)
+                CHECK_EQ(out[i], n[i] >= 'A' && n[i] <= 'Z' && i > 0 ? n[i] + 32 : n[i]);
+        }
+}
+
 TEST(names_have_255_bytes)
 {
     char t[600] = "";

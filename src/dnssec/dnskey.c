@@ -33,8 +33,11 @@ uint16_t dnskey_tag(struct bytes rdata)
     /* Algorithm 1 took its tag from the modulus (RFC 4034 appendix B.1). */
     if (rdata.n >= 7 && rdata.p[3] == 1)
         return get_be16(rdata.p + rdata.n - 3);
-    for (size_t i = 0; i < rdata.n; i++)
-        sum += i & 1 ? rdata.p[i] : (uint32_t)rdata.p[i] << 8;
+    size_t i = 0;
+    for (; i + 2 <= rdata.n; i += 2)
+        sum += get_be16(rdata.p + i);
+    if (i < rdata.n)
+        sum += (uint32_t)rdata.p[i] << 8;
     return (uint16_t)(sum + (sum >> 16));
 }
 

@@ -94,7 +94,7 @@ struct memo_tag {
 };
 
 struct sig_memo {
-    struct hash_key key[2];
+    struct hash_key key;
     int32_t left; /* units of this turn */
     bool put_off;
     uint8_t next[MEMO_SETS];          /* the place to be used next */
@@ -107,8 +107,7 @@ struct sig_memo *sig_memo_new(const struct hash_key *key)
     struct sig_memo *m = calloc(1, sizeof *m);
     if (m == NULL)
         return NULL;
-    m->key[0] = m->key[1] = *key;
-    m->key[1].k0 = ~m->key[1].k0;
+    m->key = *key;
     m->left = INT32_MAX;
     return m;
 }
@@ -141,26 +140,18 @@ bool sig_memo_waits(const struct sig_memo *m)
     return m != NULL && m->put_off;
 }
 
-static void hash_both(const struct sig_memo *m, struct bytes b, uint8_t ret[16])
-{
-    put_be64(ret, siphash13(&m->key[0], b.p, b.n));
-    put_be64(ret + 8, siphash13(&m->key[1], b.p, b.n));
-}
-
 /* What stands for this set with this RRSIG and this key. Whoever does not know the hash's key can
  * make no two that are taken for one another. */
 static struct memo_tag memo_tag(const struct sig_memo *m, const struct rrset *set,
                                 struct bytes rrsig, struct bytes dnskey)
 {
-    uint8_t buf[4 * 16], sum[16];
     if (m == NULL)
         return (struct memo_tag){0, 0};
-    hash_both(m, bytes_of(set->owner, name_len(set->owner)), buf);
-    hash_both(m, bytes_of(set->rdata, set->rdata_size), buf + 16);
-    hash_both(m, rrsig, buf + 32);
-    hash_both(m, dnskey, buf + 48);
-    hash_both(m, bytes_of(buf, sizeof buf), sum);
-    return (struct memo_tag){get_be64(sum), get_be64(sum + 8)};
+    struct hash_key k = siphash13_128(&m->key, set->owner, name_len(set->owner));
+    k = siphash13_128(&k, set->rdata, set->rdata_size);
+    k = siphash13_128(&k, rrsig.p, rrsig.n);
+    k = siphash13_128(&k, dnskey.p, dnskey.n);
+    return (struct memo_tag){k.k0, k.k1};
 }
 
 static enum memo memo_find(const struct sig_memo *m, const struct memo_tag *t)
