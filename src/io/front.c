@@ -13,10 +13,11 @@ enum status front_init(struct front *f, struct loop *loop, struct client_table *
     f->loop = loop;
     f->clients = clients;
     f->count = count;
-    list_init(&f->conns);
+    conns_init(f);
     f->batch = udp_batch_new();
-    f->tcp_answer = malloc(LIMIT_MESSAGE);
-    return f->batch != NULL && f->tcp_answer != NULL ? ST_OK : ST_ENOMEM;
+    f->tcp_in = malloc(TCP_READ);
+    f->tcp_out = malloc(TCP_WRITE);
+    return f->batch && f->tcp_in && f->tcp_out ? ST_OK : ST_ENOMEM;
 }
 
 enum status front_listen(struct front *f, const struct netaddr *addrs, const int (*fds)[2],
@@ -47,7 +48,8 @@ void front_free(struct front *f)
     free(f->listeners);
     free(f->waiting);
     free(f->batch);
-    free(f->tcp_answer);
+    free(f->tcp_in);
+    free(f->tcp_out);
 }
 
 /* Room for more waiting requests, doubled up to WAITING_MAX. Connections point at entries through

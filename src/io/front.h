@@ -3,6 +3,7 @@
 #ifndef BANYAN_IO_FRONT_H
 #define BANYAN_IO_FRONT_H
 
+#include "base/limits.h"
 #include "io/loop.h"
 #include "io/sock.h"
 #include "query/request.h"
@@ -53,11 +54,20 @@ struct listener {
     struct netaddr local;
     bool any; /* wildcard: the asked address comes with each datagram */
     bool tcp;
+    unsigned burst;          /* TCP: connections that are probably waiting to be accepted */
     struct loop_timer again; /* TCP: accept again after the descriptors ran out */
 };
 
 struct conn;
 struct udp_batch;
+
+/* Connections by what is waited for, each list in the order of the time of its last progress. */
+enum conn_queue {
+    CONN_IDLE,    /* the client's next query */
+    CONN_SENDING, /* the client's reading */
+    CONN_BUSY,    /* an answer of our own: the resolver has a clock for that */
+    CONN_QUEUES
+};
 
 /* A request whose answer comes later. */
 struct waiting {
@@ -82,13 +92,18 @@ struct front {
     struct waiting *waiting;
     uint32_t waiting_n, waiting_free; /* free: 1 + index */
     struct udp_batch *batch;
-    uint8_t *tcp_answer; /* LIMIT_MESSAGE bytes */
-    struct list conns;   /* least recently active first */
+    /* TCP: one buffer each way serves all connections; they own memory only for what is left over.
+     */
+    uint8_t *tcp_in, *tcp_out; /* TCP_READ and TCP_WRITE bytes */
+    uint32_t tcp_out_n;        /* bytes of answers to the connection at hand */
+    struct list conns[CONN_QUEUES];
+    struct loop_timer conn_timer; /* of the oldest of them */
     struct listener *listeners;
     size_t listener_n;
 };
 
 enum { WAITING_MAX = 65536, UDP_BATCH = 64, UDP_SIZE = 4096 };
+enum { TCP_READ = 4096, TCP_WRITE = LIMIT_TCP_PENDING };
 
 /* ST_ENOMEM. Borrows loop, clients, count; service, after and limits are set by the owner. */
 enum status front_init(struct front *f, struct loop *loop, struct client_table *clients,
@@ -116,7 +131,7 @@ void tcp_accept_ready(struct loop_watch *w, uint32_t events);
 void tcp_answer(struct front *f, struct waiting *w, struct bytes answer);
 /* The request gets no answer; the connection goes on. */
 void tcp_answered(struct front *f, struct waiting *w);
-void conn_close(struct conn *c);
+void conns_init(struct front *f);
 void conns_close(struct front *f);
 
 #endif

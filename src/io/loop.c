@@ -92,6 +92,14 @@ void loop_close(struct loop *l, struct loop_watch *w)
     w->fd = -1;
 }
 
+void loop_drop(struct loop_watch *w)
+{
+    if (w->fd < 0)
+        return;
+    close(w->fd); /* the last of its file: the kernel stops watching it */
+    w->fd = -1;
+}
+
 void loop_bury(struct loop *l, struct loop_grave *p)
 {
     p->next = l->graves;

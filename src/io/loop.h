@@ -48,6 +48,9 @@ enum status loop_add(struct loop *l, struct loop_watch *w, uint32_t events) MUST
 void loop_change(struct loop *l, struct loop_watch *w, uint32_t events);
 /* Stops watching and closes the descriptor. */
 void loop_close(struct loop *l, struct loop_watch *w);
+/* The same for a descriptor that no other process shares, whether it is watched or not: one call
+ * less. */
+void loop_drop(struct loop_watch *w);
 /* Frees p (whose first member is a struct loop_grave) at the end of the turn. */
 void loop_bury(struct loop *l, struct loop_grave *p);
 /* Sets or moves a timer; mono time in microseconds. Past the bound of the heap it fires at once,

@@ -1,6 +1,10 @@
 /* Queries over TCP (RFC 7766, RFC 9210): pipelined, answered as answers get ready, with limits on
  * everything a client can hold: connections, time, queries in progress, answers it does not read.
- */
+ *
+ * All that has arrived is read at once, all answers to it leave in one write, and both go through
+ * buffers of the worker: a connection owns memory only for the rest of a query, and for answers its
+ * client does not take. A new connection is read before it is watched: its first query is mostly
+ * there. */
 #include "wire/tcp.h"
 #include "base/hash.h"
 #include "base/limits.h"
@@ -12,20 +16,26 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { ACCEPTS_A_TURN = 64, STALLED_US = 1000000 };
+enum {
+    ACCEPTS_A_TURN = 16,
+    CLOSES_A_TURN = 256,
+    STALLED_US = 1000000,
+};
 
 struct conn {
     struct loop_grave grave;
     struct loop_watch w;
-    struct loop_timer timer;
     struct front *front;
     struct netaddr peer, local;
     struct tcp_in in;
     struct tcp_out out;
     struct list waiting; /* struct waiting.of_conn */
-    struct list lru;
-    uint32_t slot;      /* in the client table */
-    unsigned busy;      /* queries without an answer yet */
+    struct list lru;     /* in front.conns */
+    uint32_t slot;       /* in the client table */
+    unsigned busy;       /* queries without an answer yet */
+    enum conn_queue queue;
+    bool watched;       /* by the loop */
+    bool moved;         /* progress in this turn */
     bool eof;           /* the client sends no more */
     uint64_t active_us; /* last whole query, or last answer written */
 };
@@ -42,74 +52,142 @@ static void leave(struct front *f, uint32_t slot)
     atomic_fetch_sub_explicit(&f->clients->total, 1, memory_order_relaxed);
 }
 
-void conn_close(struct conn *c)
+static void conn_close(struct conn *c)
 {
     struct front *f = c->front;
     if (c->w.fd < 0)
         return;
     LIST_FOR_SAFE(it, tmp, &c->waiting)
     waiting_free(f, CONTAINER_OF(it, struct waiting, of_conn));
-    loop_timer_stop(f->loop, &c->timer);
-    loop_close(f->loop, &c->w);
+    loop_drop(&c->w);
     list_remove(&c->lru);
     tcp_in_free(&c->in);
     tcp_out_free(&c->out);
+    f->tcp_out_n = 0; /* its answers, if any stand there */
     leave(f, c->slot);
     loop_bury(f->loop, &c->grave);
 }
 
 void conns_close(struct front *f)
 {
-    LIST_FOR_SAFE(it, tmp, &f->conns)
+    for (int q = 0; q < CONN_QUEUES; q++)
+        LIST_FOR_SAFE(it, tmp, &f->conns[q])
     conn_close(CONTAINER_OF(it, struct conn, lru));
+    loop_timer_stop(f->loop, &f->conn_timer);
 }
 
-static void set_timer(struct conn *c)
+/* --- time ------------------------------------------------------------------------------------- */
+
+static uint64_t patience_us(const struct front *f, enum conn_queue q)
 {
-    const struct front_limits *l = &c->front->limits;
-    uint64_t wait = tcp_out_pending(&c->out).n > 0 ? l->send_ms : l->idle_ms;
-    if (c->busy > 0 && tcp_out_pending(&c->out).n == 0)
-        loop_timer_stop(c->front->loop, &c->timer); /* our turn: the resolver has its own clock */
-    else
-        loop_timer_set(c->front->loop, &c->timer, c->active_us + wait * 1000);
+    return 1000 * (uint64_t)(q == CONN_IDLE ? f->limits.idle_ms : f->limits.send_ms);
 }
 
-static void timer_fired(struct loop_timer *t)
+/* One timer serves all connections: every list is in the order of time. */
+static void set_timer(struct front *f, enum conn_queue q, uint64_t active_us)
 {
-    struct conn *c = CONTAINER_OF(t, struct conn, timer);
-    if (tcp_out_pending(&c->out).n > 0)
-        c->front->count->tcp_slow_closed++;
-    else
-        c->front->count->tcp_idle_closed++;
-    conn_close(c);
+    uint64_t at = active_us + patience_us(f, q);
+    if (!heap_has(&f->conn_timer.node) || at < f->conn_timer.node.key)
+        loop_timer_set(f->loop, &f->conn_timer, at);
 }
 
-static void touch(struct conn *c)
+static void time_over(struct loop_timer *t)
 {
-    c->active_us = c->front->loop->now.mono_us;
+    struct front *f = CONTAINER_OF(t, struct front, conn_timer);
+    unsigned closed = 0;
+    for (enum conn_queue q = CONN_IDLE; q <= CONN_SENDING; q++) {
+        while (!list_empty(&f->conns[q])) {
+            struct conn *c = CONTAINER_OF(f->conns[q].next, struct conn, lru);
+            if (c->active_us + patience_us(f, q) > f->loop->now.mono_us ||
+                ++closed > CLOSES_A_TURN) {
+                set_timer(f, q, c->active_us);
+                break;
+            }
+            if (q == CONN_IDLE)
+                f->count->tcp_idle_closed++;
+            else
+                f->count->tcp_slow_closed++;
+            conn_close(c);
+        }
+    }
+}
+
+/* Puts c into the list where it belongs, behind all that moved before it. */
+static void queue_up(struct conn *c)
+{
+    struct front *f = c->front;
+    enum conn_queue q = tcp_out_pending(&c->out).n > 0 ? CONN_SENDING
+                        : c->busy > 0                  ? CONN_BUSY
+                                                       : CONN_IDLE;
+    if (!c->moved && q == c->queue)
+        return;
+    c->moved = false;
+    c->queue = q;
+    c->active_us = f->loop->now.mono_us;
     list_remove(&c->lru);
-    list_append(&c->front->conns, &c->lru);
+    list_append(&f->conns[q], &c->lru);
+    if (q != CONN_BUSY)
+        set_timer(f, q, c->active_us);
 }
 
-/* Writes what waits; false if the connection is gone. */
-static bool flush(struct conn *c)
+/* --- bytes ------------------------------------------------------------------------------------ */
+
+/* Writes some of b: how much; 0: the client has to read first; negative: the connection is gone. */
+static ssize_t write_some(struct conn *c, struct bytes b)
 {
     for (;;) {
-        struct bytes b = tcp_out_pending(&c->out);
-        if (b.n == 0)
-            return true;
         ssize_t put = send(c->w.fd, b.p, b.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (put > 0) {
+            c->moved = true;
+            return put;
+        }
         if (put < 0 && errno == EINTR)
             continue;
         if (put < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-            return true;
-        if (put <= 0) {
-            conn_close(c);
-            return false;
-        }
-        tcp_out_sent(&c->out, (size_t)put);
-        touch(c);
+            return 0;
+        conn_close(c);
+        return -1;
     }
+}
+
+/* Writes all that the client takes and keeps the rest; false if the connection is gone. */
+static bool flush(struct conn *c)
+{
+    struct front *f = c->front;
+    for (struct bytes b; (b = tcp_out_pending(&c->out)).n > 0;) {
+        ssize_t put = write_some(c, b);
+        if (put <= 0)
+            return put == 0; /* nothing stands in the shared buffer then */
+        tcp_out_sent(&c->out, (size_t)put);
+    }
+    struct bytes b = bytes_of(f->tcp_out, f->tcp_out_n);
+    f->tcp_out_n = 0;
+    while (b.n > 0) {
+        ssize_t put = write_some(c, b);
+        if (put < 0)
+            return false;
+        b = bytes_of(b.p + put, b.n - (size_t)put);
+        if (put > 0)
+            continue;
+        if (tcp_out_keep(&c->out, b) == ST_OK)
+            return true;
+        conn_close(c);
+        return false;
+    }
+    return true;
+}
+
+/* Adds an answer of n bytes that stands behind the place of its length in the shared buffer. */
+static enum status add_answer(struct conn *c, size_t n)
+{
+    struct front *f = c->front;
+    uint8_t *at = f->tcp_out + f->tcp_out_n;
+    f->count->tcp_answers++;
+    if (tcp_out_pending(&c->out).n > 0) /* it has to wait behind others */
+        return tcp_out_add(&c->out, bytes_of(at + TCP_PREFIX, n));
+    put_be16(at, (uint16_t)n);
+    f->tcp_out_n += (uint32_t)(TCP_PREFIX + n);
+    return ST_OK;
 }
 
 static bool may_take(const struct conn *c)
@@ -117,7 +195,7 @@ static bool may_take(const struct conn *c)
     return c->busy < c->front->limits.pipeline && tcp_out_fits(&c->out, LIMIT_MESSAGE);
 }
 
-static bool handle_one(struct conn *c, struct bytes msg)
+static enum status handle_one(struct conn *c, struct bytes msg)
 {
     struct front *f = c->front;
     struct request rq = {.client = c->peer,
@@ -125,54 +203,89 @@ static bool handle_one(struct conn *c, struct bytes msg)
                          .transport = TRANSPORT_TCP,
                          .now = f->loop->now,
                          .wire = msg,
-                         .out = f->tcp_answer,
+                         .out = f->tcp_out + f->tcp_out_n + TCP_PREFIX,
                          .out_cap = LIMIT_MESSAGE};
     size_t n = 0;
     struct waiting *w = waiting_next(f, &rq.token);
     f->count->tcp_queries++;
-    touch(c);
+    c->moved = true;
     if (w == NULL) {
         f->count->waiting_full++;
-        return true;
+        return ST_OK;
     }
     enum outcome o = f->service.handle(f->service.ctx, &rq, &n);
-    if (o == OUTCOME_ANSWER) {
-        f->count->tcp_answers++;
-        return tcp_out_add(&c->out, bytes_of(f->tcp_answer, n)) == ST_OK;
-    }
+    if (o == OUTCOME_ANSWER)
+        return add_answer(c, n);
     if (o == OUTCOME_LATER) {
         w->conn = c;
         waiting_keep(f, w);
         list_append(&c->waiting, &w->of_conn);
         c->busy++;
     }
-    return true;
+    return ST_OK;
 }
 
-/* Takes the whole messages that have arrived as far as limits allow. False if the connection is
- * gone. */
-static bool take_messages(struct conn *c)
+/* Takes whole messages as far as limits allow, from what was read just now or (NULL) from what the
+ * connection keeps. False if the connection is gone. */
+static bool take_messages(struct conn *c, struct bytes *read)
 {
+    struct front *f = c->front;
     struct bytes msg;
-    while (may_take(c)) {
-        enum status st = tcp_in_next(&c->in, &msg);
+    for (;;) {
+        if (f->tcp_out_n > TCP_WRITE - TCP_IN_MAX && !flush(c)) /* room for any one answer */
+            return false;
+        if (!may_take(c))
+            return true;
+        enum status st =
+            read != NULL ? tcp_split(read, LIMIT_MESSAGE, &msg) : tcp_in_next(&c->in, &msg);
         if (st == ST_ESHORT)
-            break;
-        if (st != ST_OK || !handle_one(c, msg)) {
-            c->front->count->tcp_malformed++;
-            conn_close(c);
+            return true;
+        if (st != ST_OK || handle_one(c, msg) != ST_OK) {
+            f->count->tcp_malformed++;
+            if (flush(c))
+                conn_close(c);
             return false;
         }
     }
-    return true;
 }
 
-/* True when a whole message stands in the buffer, left there because of a limit. */
+/* True when a whole message is kept because of a limit. */
 static bool message_waits(const struct conn *c)
 {
     uint32_t have = c->in.end - c->in.start;
     return have >= TCP_PREFIX && have >= TCP_PREFIX + (uint32_t)get_be16(c->in.buf + c->in.start);
 }
+
+/* One read; false if the connection is gone. */
+static bool read_some(struct conn *c)
+{
+    struct front *f = c->front;
+    bool kept = tcp_in_partial(&c->in);
+    size_t room = TCP_READ;
+    uint8_t *p = kept ? tcp_in_room(&c->in, &room) : f->tcp_in;
+    ssize_t got = p == NULL ? -1 : recv(c->w.fd, p, room, MSG_DONTWAIT);
+    if (p == NULL || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+        conn_close(c);
+        return false;
+    }
+    c->eof = got == 0;
+    if (got <= 0)
+        return true;
+    if (kept) {
+        tcp_in_added(&c->in, (size_t)got);
+        return true;
+    }
+    struct bytes b = bytes_of(p, (size_t)got);
+    if (!take_messages(c, &b))
+        return false;
+    if (b.n > 0 && tcp_in_keep(&c->in, b) != ST_OK) {
+        conn_close(c);
+        return false;
+    }
+    return true;
+}
+
+/* --- a connection's turn ---------------------------------------------------------------------- */
 
 /* After any change: writes, decides what to wait for, closes what is over. */
 static void settle(struct conn *c)
@@ -180,44 +293,48 @@ static void settle(struct conn *c)
     /* Answers that left make room for queries that wait in our buffer: bounded by that buffer's
      * size. */
     do {
-        if (!take_messages(c) || !flush(c))
+        if ((tcp_in_partial(&c->in) && !take_messages(c, NULL)) || !flush(c))
             return;
-    } while (may_take(c) && message_waits(c));
+    } while (message_waits(c) && may_take(c));
     bool pending = tcp_out_pending(&c->out).n > 0;
     if (c->eof && !pending && c->busy == 0) {
         conn_close(c);
         return;
     }
+    if (c->in.buf != NULL && !tcp_in_partial(&c->in))
+        tcp_in_free(&c->in);
     uint32_t want =
         (pending ? (uint32_t)EPOLLOUT : 0u) | (!c->eof && may_take(c) ? (uint32_t)EPOLLIN : 0u);
-    loop_change(c->front->loop, &c->w, want);
-    set_timer(c);
+    queue_up(c);
+    if (c->watched) {
+        loop_change(c->front->loop, &c->w, want);
+    } else {
+        c->watched = true;
+        if (loop_add(c->front->loop, &c->w, want) != ST_OK)
+            conn_close(c);
+    }
 }
 
 static void conn_ready(struct loop_watch *w, uint32_t events)
 {
     struct conn *c = CONTAINER_OF(w, struct conn, w);
+    struct front *f = c->front;
     if (events & (EPOLLERR | EPOLLHUP)) {
         conn_close(c);
         return;
     }
-    if ((events & EPOLLIN) && !c->eof && may_take(c)) {
-        size_t room;
-        uint8_t *p = tcp_in_room(&c->in, &room);
-        ssize_t got = p == NULL ? -1 : recv(w->fd, p, room, MSG_DONTWAIT);
-        if (p == NULL || (got < 0 && errno != EAGAIN && errno != EINTR)) {
-            conn_close(c);
-            return;
-        }
-        if (got == 0)
-            c->eof = true;
-        if (got > 0)
-            tcp_in_added(&c->in, (size_t)got);
-    }
-    struct front *f = c->front;
+    if ((events & EPOLLIN) && !c->eof && may_take(c) && !read_some(c))
+        return;
     settle(c);
     if (f->after != NULL)
         f->after(f->after_ctx);
+}
+
+void conns_init(struct front *f)
+{
+    for (int q = 0; q < CONN_QUEUES; q++)
+        list_init(&f->conns[q]);
+    f->conn_timer.fire = time_over;
 }
 
 void tcp_answered(struct front *f, struct waiting *w)
@@ -230,40 +347,36 @@ void tcp_answered(struct front *f, struct waiting *w)
 
 void tcp_answer(struct front *f, struct waiting *w, struct bytes answer)
 {
-    f->count->tcp_answers++;
-    if (!tcp_out_fits(&w->conn->out, answer.n) && !flush(w->conn))
-        return; /* gone, and w with it */
-    if (tcp_out_add(&w->conn->out, answer) != ST_OK) {
+    struct conn *c = w->conn;
+    if (!tcp_out_fits(&c->out, answer.n) && !flush(c))
+        return;                                          /* gone, and w with it */
+    memcpy(f->tcp_out + TCP_PREFIX, answer.p, answer.n); /* no connection is at hand: it is empty */
+    if (add_answer(c, answer.n) != ST_OK) {
         f->count->tcp_slow_closed++;
-        conn_close(w->conn);
+        conn_close(c);
         return;
     }
     tcp_answered(f, w);
 }
 
+/* --- new connections -------------------------------------------------------------------------- */
+
 /* The connection of this worker that was idle longest makes room for a new one; if none is idle,
  * one whose client has not read its answers for a while. */
 static bool close_idlest(struct front *f)
 {
-    unsigned looked = 0;
-    struct conn *stalled = NULL;
-    LIST_FOR(it, &f->conns)
-    {
-        struct conn *c = CONTAINER_OF(it, struct conn, lru);
-        if (c->busy == 0 && tcp_out_pending(&c->out).n == 0) {
-            f->count->tcp_idle_closed++;
-            conn_close(c);
-            return true;
-        }
-        if (c->busy == 0 && stalled == NULL && c->active_us + STALLED_US < f->loop->now.mono_us)
-            stalled = c;
-        if (++looked == 64)
-            break;
+    if (!list_empty(&f->conns[CONN_IDLE])) {
+        f->count->tcp_idle_closed++;
+        conn_close(CONTAINER_OF(f->conns[CONN_IDLE].next, struct conn, lru));
+        return true;
     }
-    if (stalled == NULL)
+    if (list_empty(&f->conns[CONN_SENDING]))
+        return false;
+    struct conn *c = CONTAINER_OF(f->conns[CONN_SENDING].next, struct conn, lru);
+    if (c->active_us + STALLED_US >= f->loop->now.mono_us)
         return false;
     f->count->tcp_slow_closed++;
-    conn_close(stalled);
+    conn_close(c);
     return true;
 }
 
@@ -299,10 +412,11 @@ static void conn_new(struct front *f, const struct listener *l, int fd,
     c->local = l->local;
     c->slot = slot;
     c->active_us = f->loop->now.mono_us;
-    c->timer.fire = timer_fired;
+    c->queue = CONN_IDLE;
     list_init(&c->waiting);
     list_init(&c->lru);
-    list_append(&f->conns, &c->lru);
+    list_append(&f->conns[CONN_IDLE], &c->lru);
+    set_timer(f, CONN_IDLE, c->active_us);
     tcp_in_init(&c->in, LIMIT_MESSAGE);
     tcp_out_init(&c->out, 0);
     c->w = (struct loop_watch){.fd = fd, .ready = conn_ready};
@@ -312,14 +426,9 @@ static void conn_new(struct front *f, const struct listener *l, int fd,
         if (getsockname(fd, &own.sa, &n) == 0)
             c->local = sockaddr_get(&own);
     }
-    int one = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     f->count->tcp_accepted++;
-    if (loop_add(f->loop, &c->w, EPOLLIN) != ST_OK) {
-        conn_close(c);
-        return;
-    }
-    set_timer(c);
+    if (read_some(c))
+        settle(c);
 }
 
 static void accept_again(struct loop_timer *t)
@@ -332,13 +441,15 @@ void tcp_accept_ready(struct loop_watch *w, uint32_t events)
 {
     struct listener *l = CONTAINER_OF(w, struct listener, w);
     struct front *f = l->front;
+    unsigned n = MAX(l->burst, 1u), got = 0;
     (void)events;
-    for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+    for (unsigned i = 0; i < n; i++) {
         union sockaddr_any sa;
-        socklen_t n = sizeof sa;
-        int fd = accept4(w->fd, &sa.sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        socklen_t size = sizeof sa;
+        int fd = accept4(w->fd, &sa.sa, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             conn_new(f, l, fd, &sa);
+            got++;
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             if (close_idlest(f))
                 continue;
@@ -346,9 +457,13 @@ void tcp_accept_ready(struct loop_watch *w, uint32_t events)
             loop_change(f->loop, w, 0);
             l->again.fire = accept_again;
             loop_timer_set(f->loop, &l->again, f->loop->now.mono_us + 100000);
-            return;
+            break;
         } else if (errno != EINTR && errno != ECONNABORTED) {
-            return;
+            break;
         }
     }
+    /* As many may come the next time, or more: asking in vain costs a call. */
+    l->burst = got == n ? MIN(2 * n, (unsigned)ACCEPTS_A_TURN) : got;
+    if (f->after != NULL)
+        f->after(f->after_ctx);
 }

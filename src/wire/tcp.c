@@ -68,16 +68,51 @@ enum status tcp_in_next(struct tcp_in *t, struct bytes *ret)
             tcp_in_free(t); /* a long message came by: do not keep its buffer while idle */
         return ST_ESHORT;
     }
-    uint32_t n = get_be16(t->buf + t->start);
+    struct bytes b = bytes_of(t->buf + t->start, have);
+    TRY(tcp_split(&b, t->max_message, ret));
+    t->start = t->end - (uint32_t)b.n;
+    t->messages++;
+    return ST_OK;
+}
+
+enum status tcp_split(struct bytes *b, size_t max_message, struct bytes *ret)
+{
+    if (b->n < TCP_PREFIX)
+        return ST_ESHORT;
+    size_t n = get_be16(b->p);
     if (n < HEADER_SIZE)
         return ST_EFORMAT;
-    if (n > t->max_message)
+    if (n > max_message)
         return ST_ELIMIT;
-    if (have < TCP_PREFIX + n)
+    if (b->n < TCP_PREFIX + n)
         return ST_ESHORT;
-    *ret = bytes_of(t->buf + t->start + TCP_PREFIX, n);
-    t->start += TCP_PREFIX + n;
-    t->messages++;
+    *ret = bytes_of(b->p + TCP_PREFIX, n);
+    *b = bytes_of(b->p + TCP_PREFIX + n, b->n - TCP_PREFIX - n);
+    return ST_OK;
+}
+
+enum status tcp_in_keep(struct tcp_in *t, struct bytes b)
+{
+    uint32_t have = t->end - t->start;
+    ASSERT(b.n <= TCP_IN_MAX);
+    if (have + b.n > t->cap) {
+        uint32_t cap = (uint32_t)MAX(have + b.n, (size_t)TCP_IN_START);
+        uint8_t *p = malloc(cap);
+        if (p == NULL)
+            return ST_ENOMEM;
+        if (have > 0)
+            memcpy(p, t->buf + t->start, have);
+        free(t->buf);
+        t->buf = p;
+        t->cap = cap;
+        t->start = 0;
+    } else if (t->start > 0) {
+        memmove(t->buf, t->buf + t->start, have);
+        t->start = 0;
+    }
+    if (b.n > 0)
+        memcpy(t->buf + have, b.p, b.n);
+    t->end = have + (uint32_t)b.n;
     return ST_OK;
 }
 
@@ -97,11 +132,6 @@ enum status tcp_in_feed(struct tcp_in *t, struct bytes b, size_t *ret_used)
     return ST_OK;
 }
 
-bool tcp_in_partial(const struct tcp_in *t)
-{
-    return t->end > t->start;
-}
-
 void tcp_out_init(struct tcp_out *t, size_t max_pending)
 {
     ASSERT(max_pending <= UINT32_MAX / 2);
@@ -115,9 +145,24 @@ void tcp_out_free(struct tcp_out *t)
     t->cap = t->start = t->end = 0;
 }
 
-bool tcp_out_fits(const struct tcp_out *t, size_t n)
+/* Room for n bytes more, behind what waits. ST_ENOMEM. */
+static enum status out_reserve(struct tcp_out *t, uint32_t n)
 {
-    return n <= LIMIT_MESSAGE && t->end - t->start + TCP_PREFIX + n <= t->max;
+    uint32_t have = t->end - t->start;
+    if (t->end + n > t->cap && t->start > 0) {
+        memmove(t->buf, t->buf + t->start, have);
+        t->start = 0;
+        t->end = have;
+    }
+    if (t->end + n > t->cap) {
+        uint32_t cap = MAX(MIN(t->cap * 2, t->max), MAX(have + n, (uint32_t)TCP_IN_START));
+        uint8_t *p = realloc(t->buf, cap);
+        if (p == NULL)
+            return ST_ENOMEM;
+        t->buf = p;
+        t->cap = cap;
+    }
+    return ST_OK;
 }
 
 enum status tcp_out_add(struct tcp_out *t, struct bytes msg)
@@ -126,32 +171,23 @@ enum status tcp_out_add(struct tcp_out *t, struct bytes msg)
         return ST_ERANGE;
     if (!tcp_out_fits(t, msg.n))
         return ST_ELIMIT;
-    uint32_t have = t->end - t->start, need = (uint32_t)(TCP_PREFIX + msg.n);
-    if (t->end + need > t->cap && t->start > 0) {
-        memmove(t->buf, t->buf + t->start, have);
-        t->start = 0;
-        t->end = have;
-    }
-    if (t->end + need > t->cap) {
-        uint32_t cap = MAX(MIN(t->cap * 2, t->max), MAX(have + need, (uint32_t)TCP_IN_START));
-        uint8_t *p = realloc(t->buf, cap);
-        if (p == NULL)
-            return ST_ENOMEM;
-        t->buf = p;
-        t->cap = cap;
-    }
+    TRY(out_reserve(t, (uint32_t)(TCP_PREFIX + msg.n)));
     put_be16(t->buf + t->end, (uint16_t)msg.n);
     if (msg.n > 0)
         memcpy(t->buf + t->end + TCP_PREFIX, msg.p, msg.n);
-    t->end += need;
+    t->end += (uint32_t)(TCP_PREFIX + msg.n);
     return ST_OK;
 }
 
-struct bytes tcp_out_pending(const struct tcp_out *t)
+enum status tcp_out_keep(struct tcp_out *t, struct bytes b)
 {
-    if (t->buf == NULL)
-        return (struct bytes){NULL, 0};
-    return bytes_of(t->buf + t->start, t->end - t->start);
+    if (b.n > t->max - (t->end - t->start))
+        return ST_ELIMIT;
+    TRY(out_reserve(t, (uint32_t)b.n));
+    if (b.n > 0)
+        memcpy(t->buf + t->end, b.p, b.n);
+    t->end += (uint32_t)b.n;
+    return ST_OK;
 }
 
 void tcp_out_sent(struct tcp_out *t, size_t n)

@@ -50,8 +50,16 @@ enum status tcp_in_next(struct tcp_in *t, struct bytes *ret) MUST_USE;
 /* Copies bytes in, as many as there is room for: for drivers without a read call of their own.
  * *ret_used may be less than b.n: take the messages out and feed the rest. ST_ENOMEM. */
 enum status tcp_in_feed(struct tcp_in *t, struct bytes b, size_t *ret_used) MUST_USE;
+/* For drivers that read into a buffer shared by many connections: takes the next whole message off
+ * the front of *b, as tcp_in_next does; */
+enum status tcp_split(struct bytes *b, size_t max_message, struct bytes *ret) MUST_USE;
+/* and keeps what is left of it, behind what is kept already. ST_ENOMEM. */
+enum status tcp_in_keep(struct tcp_in *t, struct bytes b) MUST_USE;
 /* True when a message has begun and is not whole: an end of stream now is an error of the peer. */
-bool tcp_in_partial(const struct tcp_in *t);
+static inline bool tcp_in_partial(const struct tcp_in *t)
+{
+    return t->end > t->start;
+}
 
 /* The sending half. Owns its buffer. */
 struct tcp_out {
@@ -68,9 +76,20 @@ void tcp_out_free(struct tcp_out *t);
  * than LIMIT_MESSAGE. ST_ENOMEM. */
 enum status tcp_out_add(struct tcp_out *t, struct bytes msg) MUST_USE;
 /* True if a message of n bytes could be queued now. */
-bool tcp_out_fits(const struct tcp_out *t, size_t n);
+static inline bool tcp_out_fits(const struct tcp_out *t, size_t n)
+{
+    return n <= LIMIT_MESSAGE && t->end - t->start + TCP_PREFIX + n <= t->max;
+}
+/* Queues bytes that have their length fields already: what the peer did not take of them.
+ * ST_ELIMIT, ST_ENOMEM. */
+enum status tcp_out_keep(struct tcp_out *t, struct bytes b) MUST_USE;
 /* What waits to be sent; n is 0 when nothing does. Borrowed until the next call. */
-struct bytes tcp_out_pending(const struct tcp_out *t);
+static inline struct bytes tcp_out_pending(const struct tcp_out *t)
+{
+    if (t->buf == NULL)
+        return (struct bytes){NULL, 0};
+    return bytes_of(t->buf + t->start, t->end - t->start);
+}
 /* n bytes of it were written. */
 void tcp_out_sent(struct tcp_out *t, size_t n);
 

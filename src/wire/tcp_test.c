@@ -217,3 +217,57 @@ TEST(tcp_halves_agree)
         tcp_out_free(&out);
     }
 }
+
+/* A driver that reads into a buffer of its own takes messages there and keeps only the rest. */
+TEST(tcp_split_and_keep_agree_with_the_stream)
+{
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        struct prng r = {seed};
+        static uint8_t wire[200000];
+        size_t sizes[64], n = 0, got = 0;
+        for (size_t i = 0; i < 40; i++) {
+            sizes[i] = 12 + prng_below(&r, i % 9 == 0 ? 30000 : 300);
+            n += put_message(wire + n, i, sizes[i]);
+        }
+        struct tcp_in in;
+        tcp_in_init(&in, LIMIT_MESSAGE);
+        for (size_t at = 0; at < n;) {
+            size_t piece = 1 + prng_below(&r, 5000);
+            struct bytes msg, b = bytes_of(wire + at, MIN(piece, n - at));
+            at += b.n;
+            if (!tcp_in_partial(&in))
+                while (tcp_split(&b, LIMIT_MESSAGE, &msg) == ST_OK)
+                    CHECK(is_message(msg, got, sizes[got]) && ++got);
+            REQUIRE(tcp_in_keep(&in, b) == ST_OK);
+            while (tcp_in_next(&in, &msg) == ST_OK)
+                CHECK(is_message(msg, got, sizes[got]) && ++got);
+        }
+        CHECK_EQ(got, 40);
+        CHECK(!tcp_in_partial(&in));
+        tcp_in_free(&in);
+    }
+    uint8_t small[] = {0, 11, 0}, large[] = {2, 0};
+    struct bytes msg, b = bytes_of(small, sizeof small);
+    CHECK_EQ(tcp_split(&b, 512, &msg), ST_EFORMAT);
+    CHECK_EQ(b.n, sizeof small);
+    b = bytes_of(large, sizeof large);
+    CHECK_EQ(tcp_split(&b, 511, &msg), ST_ELIMIT);
+    CHECK_EQ(tcp_split(&b, 512, &msg), ST_ESHORT);
+    b.n = 1;
+    CHECK_EQ(tcp_split(&b, 512, &msg), ST_ESHORT);
+}
+
+/* Bytes that were framed elsewhere wait under the same bound. */
+TEST(tcp_out_keeps_what_was_not_taken)
+{
+    static uint8_t big[TCP_OUT_MAX];
+    struct tcp_out t;
+    tcp_out_init(&t, 0);
+    REQUIRE(tcp_out_keep(&t, bytes_of(big, 5)) == ST_OK);
+    REQUIRE(tcp_out_add(&t, bytes_of(big, 3)) == ST_OK);
+    CHECK_EQ(tcp_out_pending(&t).n, 10);
+    CHECK_EQ(tcp_out_keep(&t, bytes_of(big, TCP_OUT_MAX - 9)), ST_ELIMIT);
+    CHECK_EQ(tcp_out_keep(&t, bytes_of(big, TCP_OUT_MAX - 10)), ST_OK);
+    CHECK_EQ(tcp_out_pending(&t).n, TCP_OUT_MAX);
+    tcp_out_free(&t);
+}
