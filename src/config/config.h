@@ -121,7 +121,8 @@ struct config {
         bool open_with_zones;
         struct config_addrs outgoing;
         uint32_t upstream_port, udp_size;
-        bool minimise, ipv4, ipv6, prime, query_loopback, validate, rsa_sha1, aggressive,
+        uint32_t minimise, nxdomain_cut;
+        bool random_case, ipv4, ipv6, prime, query_loopback, validate, rsa_sha1, aggressive,
             error_reporting;
         struct {
             struct config_anchor *v;

@@ -178,7 +178,10 @@ static enum status set_resolver(struct served *s, const struct served_how *how, 
     r->udp_size = (uint16_t)c->resolver.udp_size;
     r->ipv4 = c->resolver.ipv4;
     r->ipv6 = c->resolver.ipv6;
-    r->minimise = c->resolver.minimise;
+    r->minimise = c->resolver.minimise != 0; /* no, yes, strict */
+    r->minimise_strict = c->resolver.minimise == 2;
+    r->random_case = c->resolver.random_case;
+    r->nxdomain_cut = (enum nxdomain_cut)c->resolver.nxdomain_cut;
     r->prime = c->resolver.prime;
     r->query_loopback = c->resolver.query_loopback;
     r->ttl_min_s = c->resolver.ttl_min_s;

@@ -57,13 +57,30 @@ void exchange_end(struct resolver *r, struct exchange *x)
         exchange_free(r, x);
 }
 
+/* Letters in random case: up to a bit of each that a forger off the path has to guess as well,
+ * since servers copy the question as it is (draft-vixie-dnsext-dns0x20). */
+static void mix_case(const struct resolver *r, const uint8_t *name, struct name *ret)
+{
+    uint64_t bits = 0;
+    size_t n = name_len(name);
+    for (size_t i = 0; i < n; i++) { /* length bytes are below 'A' */
+        if (i % 64 == 0)
+            bits = env_random64(r->env);
+        bool letter = (name[i] | 0x20) >= 'a' && (name[i] | 0x20) <= 'z';
+        ret->w[i] = letter ? (uint8_t)(name[i] ^ (bits >> i % 64 & 1) << 5) : name[i];
+    }
+}
+
 static void question_write(struct resolver *r, struct lookup *l, struct exchange *x)
 {
     /* RFC 4035 section 3.2.1: DO always, so that what is kept serves those who validate too. */
     struct edns_out o = {.present = x->edns, .udp_size = r->opt->udp_size, .dnssec_ok = true};
+    struct name mixed;
     x->qid = env_random16(r->env);
-    x->size =
-        encode_query(x->wire, sizeof x->wire, x->qid, 0, l->asked.w, l->asked_type, CLASS_IN, &o);
+    if (x->random_case)
+        mix_case(r, l->asked.w, &mixed);
+    x->size = encode_query(x->wire, sizeof x->wire, x->qid, 0,
+                           x->random_case ? mixed.w : l->asked.w, l->asked_type, CLASS_IN, &o);
     ASSERT(x->size > 0);
 }
 
@@ -91,6 +108,7 @@ void exchange_send(struct resolver *r, struct lookup *l, unsigned address, struc
                   ? !a->no_edns
                   : !(a->no_edns || s.no_edns || (!s.known && a->tries + 1 == LIMIT_ADDRESS_TRIES));
     a->plain = !x->edns;
+    x->random_case = r->opt->random_case && !s.no_case;
     x->timeout_ms = a->tcp ? MAX(s.timeout_ms, (uint32_t)TCP_TIMEOUT_MS) : s.timeout_ms;
     x->sent_us = now.mono_us;
     question_write(r, l, x);
@@ -165,6 +183,40 @@ static const char *mismatch(const struct exchange *x, const struct netaddr *from
     return NULL;
 }
 
+/* The question came back with letters in another case: over UDP it may be forged, so it is asked
+ * over TCP; over TCP that is how the server is. */
+static bool other_case(struct resolver *r, struct exchange *x, struct bytes wire, struct now now)
+{
+    size_t n = name_len(x->wire + MSG_HEADER);
+    struct lookup *l = x->lookup;
+    struct cut_address *a = &l->cut.address[x->address];
+    if (!x->random_case || get_be16(wire.p + 4) == 0 ||
+        memcmp(wire.p + MSG_HEADER, x->wire + MSG_HEADER, n) == 0)
+        return false;
+    if (x->transport == TRANSPORT_TCP) {
+        servers_no_case(r->servers, &x->to, now);
+        return false;
+    }
+    struct trace_detail d = {.address = x->to, .zone = l->cut.zone.w};
+    note(l, now, WHY_REPLY_CASE, &d);
+    r->count.upstream_mismatch++;
+    a->tcp = true;
+    exchange_end(r, x);
+    l->phase = PHASE_ASK;
+    lookup_ready(r, l);
+    return true;
+}
+
+/* The reply with the question as it was before its case was mixed, so that nothing of that gets
+ * into names that are kept. NULL: no memory. */
+static const uint8_t *case_restored(struct resolver *r, const struct exchange *x, struct bytes wire)
+{
+    uint8_t *copy = arena_dup(&r->scratch, wire.p, wire.n);
+    if (copy != NULL && get_be16(wire.p + 4) != 0)
+        name_copy(copy + MSG_HEADER, x->lookup->asked.w);
+    return copy;
+}
+
 /* The message is not the reply. Whoever sent it may be guessing: after some of them the question is
  * asked where nobody can guess. */
 static void ignore(struct resolver *r, struct exchange *x, const struct netaddr *from,
@@ -198,11 +250,17 @@ void resolver_reply(struct resolver *r, uint64_t id, const struct netaddr *from,
         lookup_fail(r, l, "the budget of the question is spent", now);
     } else if (text != NULL) {
         ignore(r, x, from, text, now);
-    } else {
+    } else if (!other_case(r, x, wire, now)) {
         struct msg m;
         x->answered = x->mismatches == 0;
         arena_reset(&r->scratch);
-        enum status st = msg_parse(wire, &r->scratch, &m);
+        enum status st = ST_OK;
+        if (x->random_case) {
+            wire.p = case_restored(r, x, wire);
+            st = wire.p != NULL ? ST_OK : ST_ENOMEM;
+        }
+        if (st == ST_OK)
+            st = msg_parse(wire, &r->scratch, &m);
         if (x->to.family == ADDR_V6)
             r->no_route = 0;
         servers_answered(r->servers, &x->to, (uint32_t)MIN(now.mono_us - x->sent_us, UINT32_MAX),

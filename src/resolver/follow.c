@@ -95,8 +95,8 @@ static void found(struct resolver *r, struct lookup *l, const struct msg *m, str
 }
 
 /* RFC 2308 section 5: kept for the smaller of the SOA's TTL and its MINIMUM; without an SOA not at
- * all. */
-static void denied(struct resolver *r, struct lookup *l, struct reading *rd, bool aa,
+ * all. part: it is the part asked for that does not exist, and so nothing below it. */
+static void denied(struct resolver *r, struct lookup *l, struct reading *rd, bool aa, bool part,
                    struct now now)
 {
     bool nx = rd->kind == KIND_NXDOMAIN;
@@ -111,8 +111,9 @@ static void denied(struct resolver *r, struct lookup *l, struct reading *rd, boo
         uint32_t minimum = get_be32(soa->rdata + soa->rdata_size - 4);
         soa->ttl = MIN(MIN(most, minimum), MIN(r->opt->negative_ttl_max_s, r->opt->ttl_max_s));
         same_ttl(more, w.more_count, soa->ttl);
-        cache_put_negative(l->job->cache, nx ? CACHE_NXDOMAIN : CACHE_NODATA, l->at, l->type,
-                           CLASS_IN, soa->ttl, soa, 0, &w, now);
+        cache_put_negative(l->job->cache, nx ? CACHE_NXDOMAIN : CACHE_NODATA,
+                           part ? l->asked.w : l->at, part ? l->asked_type : l->type, CLASS_IN,
+                           soa->ttl, soa, 0, &w, now);
         l->soa = *soa;
         if (w.more_count > 0)
             aggressive_keep_soa(r, l, soa, &more[0], now);
@@ -254,7 +255,10 @@ static void take(struct resolver *r, struct lookup *l, const struct msg *m, stru
                  struct cut_address *a, struct now now)
 {
     bool aa = (m->h.flags & MSG_AA) != 0, part = is_minimised(l);
-    if (part && rd->kind != KIND_REFERRAL) {
+    /* RFC 9156 section 3: strictly, that a part of it does not exist is the answer. */
+    bool nothing_below = part && rd->kind == KIND_NXDOMAIN && rd->chain == 0 &&
+                         rd->soa.count == 1 && r->opt->minimise_strict;
+    if (part && rd->kind != KIND_REFERRAL && !nothing_below) {
         if (rd->kind == KIND_ANSWER || rd->kind == KIND_NODATA)
             show_more(l);
         else
@@ -284,7 +288,7 @@ static void take(struct resolver *r, struct lookup *l, const struct msg *m, stru
         break;
     case KIND_NXDOMAIN:
     case KIND_NODATA:
-        denied(r, l, rd, aa, now);
+        denied(r, l, rd, aa, part, now);
         break;
     case KIND_REFERRAL:
         refer(r, l, m, &rd->ns, now);

@@ -184,18 +184,36 @@ static bool settle(struct resolver *r, struct lookup *l, const struct cache_entr
     return false;
 }
 
-/* A DNAME above the name (RFC 6672 section 3.2: the cache makes CNAMEs from it). */
-static bool cached_dname(struct resolver *r, struct lookup *l, struct now now)
+/* Whether a denial counts for the names below, too. */
+static bool nothing_below(const struct resolver *r, const struct cache_entry *e)
+{
+    enum nxdomain_cut c = r->opt->nxdomain_cut;
+    return c == NXDOMAIN_CUT_ALL || (c == NXDOMAIN_CUT_SECURE && e->trust == CACHE_SECURE) ||
+           (r->opt->minimise && r->opt->minimise_strict);
+}
+
+/* What is said of a name above: a DNAME (RFC 6672 section 3.2: the cache makes CNAMEs from it), or
+ * that it does not exist, nor then what is below it (RFC 8020 section 2; the same denial records
+ * prove both). */
+static bool cached_above(struct resolver *r, struct lookup *l, struct now now)
 {
     struct cache_entry e;
     if (name_is_root(l->at))
         return false;
     for (const uint8_t *n = name_parent(l->at); !name_is_root(n); n = name_parent(n)) {
-        if (cache_get_more(l->job->cache, n, RR_DNAME, CLASS_IN, now, &l->arena, &e) !=
-                CACHE_RRSET ||
-            !may_use(l, &e))
-            continue;
+        enum cache_kind kind =
+            cache_get_more(l->job->cache, n, RR_DNAME, CLASS_IN, now, &l->arena, &e);
         struct trace_detail d = {.name = n, .type = RR_DNAME, .value = e.ttl_s};
+        if (kind == CACHE_NONE || !may_use(l, &e))
+            continue;
+        if (kind == CACHE_NXDOMAIN && nothing_below(r, &e)) {
+            note(l, now, WHY_CACHE_ABOVE, &d);
+            from_entry(l, &e);
+            lookup_end(r, l, WHY_ANSWERED_NXDOMAIN, RCODE_NXDOMAIN, NULL, now);
+            return true;
+        }
+        if (kind != CACHE_RRSET)
+            continue;
         note(l, now, WHY_CACHE_HIT, &d);
         e.set.owner = arena_dup(&l->arena, n, name_len(n));
         if (e.set.owner == NULL)
@@ -231,7 +249,7 @@ static void from_cache(struct resolver *r, struct lookup *l, struct now now)
         lookup_alias(r, l, e.set.rdata + 2, now);
         return;
     }
-    if (cached_dname(r, l, now) || aggressive_answer(r, l, now))
+    if (cached_above(r, l, now) || aggressive_answer(r, l, now))
         return;
     note(l, now, l->job->cold ? WHY_CACHE_BYPASS : WHY_CACHE_MISS, &d);
     l->phase = PHASE_CUT;

@@ -253,6 +253,7 @@ struct exchange {
     bool edns;
     bool sent;     /* the driver has taken it */
     bool answered; /* by the first message that came */
+    bool random_case;
     uint16_t qid;
     uint64_t sent_us;
     uint32_t timeout_ms;

@@ -12,6 +12,8 @@ void resolver_options_default(struct resolver_options *opt)
                                      .ipv4 = true,
                                      .ipv6 = true,
                                      .minimise = true,
+                                     .random_case = true,
+                                     .nxdomain_cut = NXDOMAIN_CUT_SECURE,
                                      .prime = true,
                                      .aggressive = true,
                                      .ttl_max_s = 86400,

@@ -21,6 +21,10 @@
 #include "dnssec/anchor.h"
 #include "query/request.h"
 
+/* Whether "no such name" holds for all names below it, too (RFC 8020): from anybody, or only where
+ * DNSSEC proves it (some servers deny names that have others below them). */
+enum nxdomain_cut { NXDOMAIN_CUT_NO, NXDOMAIN_CUT_SECURE, NXDOMAIN_CUT_ALL };
+
 struct root_hint {
     struct name server;
     struct netaddr address; /* port 0: the upstream port */
@@ -45,8 +49,11 @@ struct resolver_options {
     uint16_t udp_size;      /* EDNS size, both ways */
     bool ipv4, ipv6;        /* families to use upstream */
     bool minimise;          /* RFC 9156 */
-    bool prime;             /* RFC 9609, at the first need */
-    bool query_loopback;    /* may servers be at 127.0.0.0/8 and ::1? default no */
+    bool minimise_strict;   /* believes a "no such name" for a part of the name (section 3) */
+    bool random_case;       /* the question's letters carry random bits (0x20) */
+    enum nxdomain_cut nxdomain_cut;
+    bool prime;          /* RFC 9609, at the first need */
+    bool query_loopback; /* may servers be at 127.0.0.0/8 and ::1? default no */
     uint32_t ttl_min_s, ttl_max_s, negative_ttl_max_s;
     uint32_t timeout_ms;           /* for a server never asked before (376 ms in Unbound) */
     uint32_t max_clients;          /* client queries waiting at once on this worker */

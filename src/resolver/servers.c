@@ -7,6 +7,7 @@ struct server {
     uint32_t srtt_us, rttvar_us;
     uint64_t used_us;    /* mono time of the last news */
     uint64_t no_edns_us; /* until then EDNS is left out */
+    uint64_t no_case_us; /* until then the question goes as it is */
     uint8_t timeouts;
 };
 
@@ -23,6 +24,7 @@ enum {
     /* A silent server is tried again as if unknown after this time. */
     FORGET_US = 120 * 1000000,
     NO_EDNS_US = 600 * 1000000,
+    NO_CASE_US = 600 * 1000000,
     /* What an unknown server is taken for, so that it gets its chance beside ones known to be slow.
      */
     UNKNOWN_US = 100000,
@@ -69,6 +71,7 @@ struct server_info servers_get(const struct servers *s, const struct netaddr *a,
     if (e == NULL)
         return i;
     i.no_edns = e->no_edns_us > now.mono_us;
+    i.no_case = e->no_case_us > now.mono_us;
     if (now.mono_us - e->used_us > FORGET_US && e->timeouts > 0)
         return i;
     i.timeouts = e->timeouts;
@@ -113,6 +116,13 @@ void servers_no_edns(struct servers *s, const struct netaddr *a, struct now now)
 {
     struct server *e = find(s, a, true, now);
     e->no_edns_us = now.mono_us + NO_EDNS_US;
+    e->used_us = now.mono_us;
+}
+
+void servers_no_case(struct servers *s, const struct netaddr *a, struct now now)
+{
+    struct server *e = find(s, a, true, now);
+    e->no_case_us = now.mono_us + NO_CASE_US;
     e->used_us = now.mono_us;
 }
 

@@ -13,6 +13,7 @@ struct servers;
 struct server_info {
     bool known;          /* has answered at least once lately */
     bool no_edns;        /* answers FORMERR or NOTIMP to EDNS */
+    bool no_case;        /* does not send the question back as it was written */
     uint8_t timeouts;    /* in a row */
     uint32_t srtt_us;    /* smoothed round trip; for an unknown one a guess */
     uint32_t timeout_ms; /* how long to wait for it now */
@@ -28,6 +29,8 @@ void servers_answered(struct servers *s, const struct netaddr *a, uint32_t rtt_u
 /* No answer within the time-out, or unreachable. */
 void servers_failed(struct servers *s, const struct netaddr *a, struct now now);
 void servers_no_edns(struct servers *s, const struct netaddr *a, struct now now);
+/* Over TCP, where nobody can forge: it changes the case of names. */
+void servers_no_case(struct servers *s, const struct netaddr *a, struct now now);
 /* Forgets the lack of EDNS. */
 void servers_edns_again(struct servers *s, const struct netaddr *a, struct now now);
 

@@ -31,6 +31,9 @@ static const struct {
     size_t at;
 } options[] = {
     RESOLVER("minimise", KIND_BOOL, minimise),
+    RESOLVER("minimise-strict", KIND_BOOL, minimise_strict),
+    RESOLVER("random-case", KIND_BOOL, random_case),
+    RESOLVER("nxdomain-cut", KIND_U32, nxdomain_cut),
     RESOLVER("prime", KIND_BOOL, prime),
     RESOLVER("ipv4", KIND_BOOL, ipv4),
     RESOLVER("ipv6", KIND_BOOL, ipv6),

@@ -251,6 +251,7 @@ static void choose_conditions(struct run *u)
     u->ropt.minimise = prng_below(&u->r, 4) > 0;
     u->ropt.prime = prng_below(&u->r, 4) > 0;
     u->ropt.ipv6 = prng_below(&u->r, 3) > 0;
+    u->ropt.random_case = prng_below(&u->r, 3) > 0;
     u->ropt.max_clients = 1000;
 }
 
