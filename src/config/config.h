@@ -53,6 +53,12 @@ struct config_hint {
     struct config_addrs addresses; /* port 0: the upstream port */
 };
 
+struct config_route {
+    const uint8_t *zone;
+    struct config_addrs servers; /* port 0: the upstream port */
+    bool fallback;
+};
+
 struct config_anchor {
     const char *file;
 };
@@ -117,6 +123,10 @@ struct config {
             struct config_hint *v;
             size_t n;
         } hints;
+        struct {
+            struct config_route *v;
+            size_t n;
+        } forward_zones, stub_zones;
         struct config_prefixes allow;
         bool open_with_zones;
         struct config_addrs outgoing;

@@ -47,6 +47,12 @@ static void file_for(const struct option *o, const char *value, struct text *out
         text_str(out, "        addresses: 192.0.2.1\n");
     if (strcmp(o->path, "resolver.hints[].addresses") == 0)
         text_str(out, "        name: a.test\n");
+    bool route = strncmp(o->path, "resolver.forward-zones[]", 24) == 0 ||
+                 strncmp(o->path, "resolver.stub-zones[]", 21) == 0;
+    if (route && strcmp(option_word(o), "servers") != 0)
+        text_str(out, "        servers: 192.0.2.1\n");
+    if (route && strcmp(option_word(o), "zone") != 0)
+        text_str(out, "        zone: example.org\n");
     if (strcmp(o->path, "resolver.negative-trust-anchors[].until") == 0)
         text_str(out, "        name: example.org\n");
     if (strncmp(o->path, "dnssec.policies[]", 17) == 0 && strcmp(option_word(o), "name") != 0)

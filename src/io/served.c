@@ -144,6 +144,29 @@ static enum status set_anchors(struct served *s, const struct served_how *how, s
     return ST_OK;
 }
 
+static enum status set_routes(struct served *s)
+{
+    const struct config *c = s->config;
+    size_t forward = c->resolver.forward_zones.n, stub = c->resolver.stub_zones.n;
+    if (forward + stub == 0)
+        return ST_OK;
+    s->route = calloc(forward + stub, sizeof *s->route);
+    if (s->route == NULL)
+        return ST_ENOMEM;
+    for (size_t i = 0; i < forward + stub; i++) {
+        const struct config_route *v =
+            i < forward ? &c->resolver.forward_zones.v[i] : &c->resolver.stub_zones.v[i - forward];
+        s->route[i] = (struct route){.address = v->servers.v,
+                                     .address_count = v->servers.n,
+                                     .recursive = i < forward,
+                                     .fallback = v->fallback};
+        name_copy(s->route[i].zone.w, v->zone);
+    }
+    s->resolver.route = s->route;
+    s->resolver.route_count = forward + stub;
+    return ST_OK;
+}
+
 static enum status set_negative(struct served *s)
 {
     const struct config *c = s->config;
@@ -196,6 +219,7 @@ static enum status set_resolver(struct served *s, const struct served_how *how, 
     r->rsa_sha1 = c->resolver.rsa_sha1;
     TRY(set_hints(s, how->old, say));
     TRY(set_negative(s));
+    TRY(set_routes(s));
     return set_anchors(s, how, say); /* last: the keeper goes on from what it was given */
 }
 
@@ -230,5 +254,6 @@ void served_free(struct served *s)
     config_free(s->config);
     anchors_free(s->anchors);
     free(s->negative);
+    free(s->route);
     free(s);
 }

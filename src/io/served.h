@@ -19,6 +19,7 @@ struct served {
     struct anchors *anchors;  /* NULL: nothing is validated */
     uint64_t anchors_version; /* of the keeper's */
     struct negative_anchor *negative;
+    struct route *route;
     struct front_limits limits;
     struct cache *distrust; /* when nobody uses this any more: what was checked by its rules */
     bool has_zones;         /* some zone is configured: local names are looked for first */

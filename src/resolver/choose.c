@@ -69,6 +69,11 @@ static bool ask_for_address(struct resolver *r, struct lookup *l, struct now now
 static bool ascend(struct lookup *l)
 {
     struct cut *c = &l->cut;
+    if (c->forward && c->fallback) {
+        l->no_forward = true;
+        l->phase = PHASE_CUT;
+        return true;
+    }
     if (!c->from_cache || c->labels == 0 || l->cut_max != LIMIT_LABELS)
         return false;
     l->cut_max = (uint8_t)(c->labels - 1);
@@ -87,7 +92,8 @@ void choose(struct resolver *r, struct lookup *l, struct now now)
     struct trace_detail d = {.zone = c->zone.w, .text = text, .type = l->type, .name = l->at};
     if (i < 0) {
         if (l->job->budget.exhausted == 0 && ascend(l)) {
-            d.text = "the delegation may be outdated, asking the zone above";
+            d.text = l->no_forward ? "no forwarder answers, asking down from the root"
+                                   : "the delegation may be outdated, asking the zone above";
             note(l, now, WHY_RETRY, &d);
             return;
         }

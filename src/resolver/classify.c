@@ -35,9 +35,10 @@ static bool find(const struct msg *m, const struct bailiwick *b, unsigned sectio
     return false;
 }
 
-static bool recursive_only(const struct msg *m)
+/* From a cache, where the zone's own server was asked. */
+static bool recursive_only(const struct lookup *l, const struct msg *m)
 {
-    return (m->h.flags & (MSG_AA | MSG_RA)) == MSG_RA;
+    return !l->cut.forward && (m->h.flags & (MSG_AA | MSG_RA)) == MSG_RA;
 }
 
 /* Takes the DNAME above the name and the CNAME it makes; ST_ENOTFOUND: there is none. Nothing
@@ -99,6 +100,8 @@ static enum reply_kind authority(struct lookup *l, const struct msg *m, const st
                                  struct reading *ret)
 {
     struct name owner;
+    if (l->cut.forward) /* it was to find that out itself */
+        return find(m, b, SECTION_AUTHORITY, RR_NS, &owner) ? KIND_LAME : KIND_NODATA;
     bool serves = (m->h.flags & MSG_AA) != 0 || has_denial(m, b->zone);
     if (find(m, b, SECTION_AUTHORITY, RR_NS, &owner)) {
         /* A server that does not know DS refers to the child instead (RFC 4035 section 3.1.4.1). */
@@ -128,7 +131,7 @@ static enum reply_kind negative(struct lookup *l, const struct msg *m, const str
     bool soa = find(m, b, SECTION_AUTHORITY, RR_SOA, &owner);
     if (ret->chain > 0 && (ret->too_long || !name_in(b->name, b->zone) || !soa))
         return KIND_ALIAS;
-    if (recursive_only(m))
+    if (recursive_only(l, m))
         return KIND_LAME;
     if (soa && (msg_rrset(m, &l->arena, SECTION_AUTHORITY, owner.w, RR_SOA, &ret->soa) != ST_OK ||
                 ret->soa.count != 1))
@@ -164,7 +167,7 @@ static enum reply_kind reading(struct lookup *l, const struct msg *m, struct rea
             return malformed(ret, status_text(st));
         st = msg_rrset(m, &l->arena, SECTION_ANSWER, b.name, l->asked_type, &ret->set);
         if (st == ST_OK) {
-            if (recursive_only(m))
+            if (recursive_only(l, m))
                 return KIND_LAME;
             /* Old servers put a referral into the answer section when asked for NS. */
             if (l->asked_type == RR_NS && (m->h.flags & MSG_AA) == 0 &&
@@ -185,7 +188,7 @@ static enum reply_kind reading(struct lookup *l, const struct msg *m, struct rea
     }
     if (rcode == RCODE_YXDOMAIN && !ret->too_long)
         return KIND_RCODE;
-    if (ret->chain > 0 && recursive_only(m))
+    if (ret->chain > 0 && recursive_only(l, m))
         return KIND_LAME;
     return negative(l, m, &b, rcode, ret);
 }

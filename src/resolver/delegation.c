@@ -29,7 +29,7 @@ void cut_begin(struct cut *c, const uint8_t *zone, uint64_t dies_us)
 {
     name_copy(c->zone.w, zone);
     c->labels = (uint8_t)name_labels(zone);
-    c->from_cache = false;
+    c->from_cache = c->forward = c->fallback = false;
     c->dies_us = dies_us;
     c->servers = c->addresses = c->tries = 0;
 }
@@ -141,9 +141,19 @@ void cut_find(struct resolver *r, struct lookup *l, struct now now)
     l->phase = PHASE_ASK;
     l->full = false;
     l->shown = 0;
-    for (; !name_is_root(n); n = name_parent(n), labels--)
+    const struct route *t = route_find(r, l, n);
+    unsigned stop = t != NULL ? name_labels(t->zone.w) : 0;
+    if (t != NULL && t->recursive) { /* whatever is known of zones below */
+        cut_route(r, l, t, now);
+        return;
+    }
+    for (; labels > stop; n = name_parent(n), labels--)
         if (labels <= l->cut_max && cut_cached(r, l, n, now))
             break;
+    if (t != NULL && labels == stop) {
+        cut_route(r, l, t, now);
+        return;
+    }
     if (name_is_root(n) && !cut_cached(r, l, n, now))
         prime_cut(r, l, now);
     if (l->phase != PHASE_ASK)

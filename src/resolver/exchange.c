@@ -76,10 +76,13 @@ static void question_write(struct resolver *r, struct lookup *l, struct exchange
     /* RFC 4035 section 3.2.1: DO always, so that what is kept serves those who validate too. */
     struct edns_out o = {.present = x->edns, .udp_size = r->opt->udp_size, .dnssec_ok = true};
     struct name mixed;
+    /* A forwarder resolves for us. What it thinks bogus is for us to judge (RFC 4035
+     * section 4.9.2). */
+    uint16_t flags = l->cut.forward ? MSG_RD | (validating(r) ? MSG_CD : 0) : 0;
     x->qid = env_random16(r->env);
     if (x->random_case)
         mix_case(r, l->asked.w, &mixed);
-    x->size = encode_query(x->wire, sizeof x->wire, x->qid, 0,
+    x->size = encode_query(x->wire, sizeof x->wire, x->qid, flags,
                            x->random_case ? mixed.w : l->asked.w, l->asked_type, CLASS_IN, &o);
     ASSERT(x->size > 0);
 }

@@ -89,7 +89,8 @@ static void found(struct resolver *r, struct lookup *l, const struct msg *m, str
     if (!follow_aliases(r, l, rd, aa, now))
         return;
     store(r, l, &rd->set, aa, now);
-    if (l->asked_type == RR_NS && name_is_root(l->at) && name_is_root(l->cut.zone.w))
+    if (l->asked_type == RR_NS && name_is_root(l->at) && name_is_root(l->cut.zone.w) &&
+        !l->cut.forward)
         prime_store(r, l, m, now);
     lookup_end(r, l, WHY_ANSWERED, RCODE_NOERROR, "from the zone's server", now);
 }

@@ -6,6 +6,7 @@
  *     lookup.c     one question on its way: from the cache through zone cuts to its end
  *     delegation.c the zone to ask: its servers and their addresses, from the cache or the hints
  *     prime.c      the first zone (RFC 9609)
+ *     route.c      zones whose questions go to servers of the configuration
  *     choose.c     which address to ask next
  *     minimise.c   how much of the name to show it (RFC 9156)
  *     exchange.c   one upstream question and its answer: IDs, matching, time-outs
@@ -128,7 +129,8 @@ struct cut {
     struct name zone;
     uint8_t labels;
     bool from_cache;
-    uint64_t dies_us; /* mono time at which the delegation runs out */
+    bool forward, fallback; /* struct route */
+    uint64_t dies_us;       /* mono time at which the delegation runs out */
     uint8_t servers, addresses, tries;
     struct cut_server server[LIMIT_DELEGATION_SERVERS];
     struct cut_address address[CUT_ADDRESSES];
@@ -186,6 +188,7 @@ struct lookup {
     uint8_t minimised; /* minimised questions sent */
     bool full;         /* no more minimisation for this zone */
     uint8_t told;      /* 1 + labels of a zone whose servers know the name already; 0: none */
+    bool no_forward;   /* the forwarders have failed */
     bool primed;       /* has waited for priming */
     bool rejoined;     /* a sub-query shared with another job failed for that job's sake */
     bool starved;      /* a sub-query it needs was refused for the sake of limits */
@@ -408,6 +411,11 @@ void prime_store(struct resolver *r, struct lookup *l, const struct msg *m, stru
 
 /* choose.c */
 void choose(struct resolver *r, struct lookup *l, struct now now);
+
+/* route.c: the route for a name, or NULL; and its servers as the zone to ask. */
+const struct route *route_find(const struct resolver *r, const struct lookup *l,
+                               const uint8_t *name);
+void cut_route(struct resolver *r, struct lookup *l, const struct route *t, struct now now);
 
 /* minimise.c: sets l->asked and l->asked_type */
 void minimise(const struct resolver *r, struct lookup *l);

@@ -8,7 +8,7 @@ void minimise(const struct resolver *r, struct lookup *l)
     unsigned n = name_labels(l->at);
     l->asked_type = l->type;
     name_copy(l->asked.w, l->at);
-    if (!r->opt->minimise || l->full || l->minimised >= LIMIT_MINIMISE)
+    if (!r->opt->minimise || l->cut.forward || l->full || l->minimised >= LIMIT_MINIMISE)
         return;
     /* Keys and DS between a zone and a name that its servers were asked for: nothing to hide. */
     if (l->told > 0 && l->cut.labels + 1u >= l->told)

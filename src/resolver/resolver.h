@@ -36,6 +36,16 @@ struct negative_anchor {
     uint64_t until_s; /* wall time; UINT64_MAX: for good */
 };
 
+/* Where questions for a zone and all below it go instead of down from the root. Of several the one
+ * with the longest name counts. */
+struct route {
+    struct name zone;
+    const struct netaddr *address; /* port 0: the upstream port */
+    size_t address_count;
+    bool recursive; /* forwarders; else servers of the zone itself (a stub zone) */
+    bool fallback;  /* when no forwarder answers: down from the root after all */
+};
+
 /* Borrowed from the configuration snapshot until resolver_swap(). */
 struct resolver_options {
     const struct root_hint *hints;
@@ -62,6 +72,8 @@ struct resolver_options {
     const struct anchors *anchors; /* NULL: nothing is validated */
     const struct negative_anchor *negative;
     size_t negative_count;
+    const struct route *route;
+    size_t route_count;
     bool rsa_sha1;        /* algorithms 5 and 7 count (RFC 9905: no) */
     bool error_reporting; /* RFC 9567 */
     bool aggressive;      /* denial records answer what was not asked (RFC 8198) */

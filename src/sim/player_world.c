@@ -89,6 +89,12 @@ static enum status set_options(struct player *p)
     p->options.anchors = p->anchors;
     p->options.negative = p->negative;
     p->options.negative_count = p->sc->negative_count;
+    p->options.route = p->route;
+    p->options.route_count = p->sc->route_count;
+    for (unsigned i = 0; i < p->sc->route_count; i++) {
+        const struct scenario_route *t = &p->sc->route[i];
+        p->route[i] = (struct route){t->zone, t->address, t->address_count, !t->stub, t->fallback};
+    }
     for (unsigned i = 0; i < p->sc->negative_count; i++) {
         uint64_t for_s = p->sc->negative[i].for_s;
         p->negative[i] = (struct negative_anchor){

@@ -19,6 +19,7 @@ enum {
     SCENARIO_BROKEN = 32,
     SCENARIO_RECIPES = 8, /* written in the scenario itself */
     SCENARIO_ANCHORS = 8,
+    SCENARIO_ROUTES = 4, /* and addresses of each */
     SCENARIO_PART = 160, /* of a text that is to be contained */
 };
 
@@ -118,6 +119,13 @@ struct scenario {
         uint64_t for_s; /* UINT64_MAX: for good */
     } negative[SCENARIO_ANCHORS];
     unsigned negative_count;
+    struct scenario_route {
+        struct name zone;
+        struct netaddr address[SCENARIO_ROUTES];
+        unsigned address_count;
+        bool stub, fallback;
+    } route[SCENARIO_ROUTES];
+    unsigned route_count;
     struct {
         struct name server, agent; /* whom its answers name for reports of failures (RFC 9567) */
     } agent[SCENARIO_ANCHORS];

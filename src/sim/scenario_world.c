@@ -43,6 +43,27 @@ static enum status read_server(struct parse *p, struct bytes line)
     return s->addr_count ? ST_OK : scn_error(p, "the server has no address");
 }
 
+/* forward ZONE ADDRESS... [fallback], stub ZONE ADDRESS... */
+static enum status read_route(struct parse *p, struct bytes line, bool stub)
+{
+    struct scenario *sc = p->sc;
+    struct bytes w;
+    if (sc->route_count == SCENARIO_ROUTES)
+        return scn_error(p, "more than %d zones of that kind", SCENARIO_ROUTES);
+    struct scenario_route *t = &sc->route[sc->route_count++];
+    *t = (struct scenario_route){.stub = stub};
+    TRY(scn_name(p, &line, NULL, &t->zone));
+    while (word_next(&line, &w)) {
+        if (!stub && word_is(w, "fallback"))
+            t->fallback = true;
+        else if (t->address_count == SCENARIO_ROUTES ||
+                 netaddr_parse(w, &t->address[t->address_count++]) != ST_OK)
+            return scn_error(p, "not an address, or too many: \"%.*s\"", (int)MIN(w.n, 60u),
+                             (const char *)w.p);
+    }
+    return t->address_count > 0 ? ST_OK : scn_error(p, "to which addresses?");
+}
+
 /* signed [nsec|nsec3|opt-out] [algorithm WORD] [split] */
 static enum status read_signed(struct parse *p, struct bytes *line, const struct name *origin)
 {
@@ -230,6 +251,8 @@ static enum status read_line(struct parse *p)
         return read_server(p, line);
     else if (word_is(word, "zone"))
         return read_zone(p, line);
+    else if (word_is(word, "forward") || word_is(word, "stub"))
+        return read_route(p, line, word_is(word, "stub"));
     else if (word_is(word, "script"))
         return scn_script(p, line);
     else if (word_is(word, "option"))
