@@ -274,12 +274,25 @@ static void mismatch_why(const struct chain_link *l, struct text *out)
 {
     if (l == NULL || l->kind > LINK_ZONE || l->dnskey.count == 0)
         return;
-    text_fmt(out, ": the %s names key ", l->kind == LINK_ANCHOR ? "trust anchor" : "parent's DS");
+    text_fmt(out, ": the %s names key ", l->kind == LINK_ANCHOR ? "anchor" : "parent's DS");
     tags_text(&l->ds, out);
     text_str(out, ", the zone publishes ");
     tags_text(&l->dnskey, out);
     if (l->kind == LINK_ZONE)
         text_str(out, ": the DS at the registrar is old, or the key was taken out too early");
+    else
+        text_str(out, ": the anchor is old or another network's, or something answers in the place "
+                      "of the zone's servers");
+}
+
+/* As a resolver tells its clients; only that nobody serves anything here. */
+static void insecure_why(const struct validation *v, struct text *out)
+{
+    struct insecure i = {.reason = v->verdict.reason, .zone = v->blame.w};
+    for (unsigned k = 0; k < v->links; k++)
+        if (v->link[k].kind <= LINK_ZONE && name_equal(v->link[k].name.w, i.zone))
+            i.ds = &v->link[k].ds;
+    insecure_words(&i, out);
 }
 
 void validation_why(const struct validation *v, struct text *out)
@@ -292,11 +305,13 @@ void validation_why(const struct validation *v, struct text *out)
         text_char(out, ' ');
         rr_type_text(d->type, out);
         text_fmt(out, " could not be had: %s", v->trouble[0] ? v->trouble : "no reply");
+    } else if (v->trust == TRUST_INSECURE && trust_reason_ede(d->reason) != 0) {
+        insecure_why(v, out);
     } else if (d->reason == TRUST_TOO_MUCH && d->by.tag == 0) {
         text_str(out, "it takes more work to check than one question may cost, or its aliases have "
                       "no end");
     } else {
-        bool keys = d->reason == TRUST_NO_DS_KEY;
+        bool keys = d->reason == TRUST_NO_DS_KEY || d->reason == TRUST_NO_ANCHOR_KEY;
         struct verdict told = *d;
         if (keys) /* named below */
             told.by.tag = 0;

@@ -65,6 +65,36 @@ TEST(text_is_bounded)
     text_free(&h);
 }
 
+/* RFC 8914 section 2: UTF-8, so no half characters; and no half words. */
+TEST(text_is_cut_at_a_word)
+{
+    static const struct {
+        const char *text, *want;
+        size_t max;
+    } v[] = {
+        {"the zone is old", "the zone is old", 15},
+        {"the zone is old", "the zone is...", 14},
+        {"the zone, which is old", "the zone...", 13},
+        {"abcdefghijkl", "abcdefg...", 10},
+        {"abcdef\xc3\xa9\xc3\xa9\xc3\xa9", "abcdef...", 10},
+        {"abcdef\xc3\xa9\xc3\xa9\xc3\xa9", "abcdef\xc3\xa9...", 11},
+        {"abc", "...", 2},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(v); i++) {
+        char buf[64];
+        size_t n = strlen(v[i].text), keep = text_shorten(v[i].text, n, v[i].max);
+        struct text b = text_of(buf, sizeof buf);
+        text_bytes(&b, v[i].text, keep);
+        text_str(&b, keep < n ? "..." : "");
+        CHECK_STR(buf, v[i].want);
+    }
+    char small[20];
+    struct text t = text_of(small, sizeof small);
+    text_str(&t, "the signature of example.org. has expired");
+    text_end_cut(&t);
+    CHECK_STR(text_cstr(&t), "the signature...");
+}
+
 TEST(json_is_valid)
 {
     struct text t = text_heap(1000);

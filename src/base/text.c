@@ -122,3 +122,33 @@ const char *text_cstr(const struct text *t)
 {
     return t->cap > 0 && t->p != NULL ? t->p : "";
 }
+
+size_t text_shorten(const char *p, size_t n, size_t max)
+{
+    enum { DOTS = 3 };
+    if (n <= max)
+        return n;
+    size_t most = max > DOTS ? max - DOTS : 0, keep = most;
+    while (keep > most / 2 && p[keep] != ' ')
+        keep--;
+    if (keep == 0 || p[keep] != ' ') { /* one very long word: anywhere, but between characters */
+        keep = most;
+        while (keep > 0 && ((uint8_t)p[keep] & 0xc0) == 0x80)
+            keep--;
+    }
+    while (keep > 0 && strchr(" ,;:(", p[keep - 1]) != NULL)
+        keep--;
+    return keep;
+}
+
+void text_end_cut(struct text *t)
+{
+    if (!t->cut || t->cap < 8)
+        return;
+    /* It is full: the last byte may be a part of a character. */
+    t->n = text_shorten(t->p, t->n, t->n - 1);
+    t->p[t->n] = '\0';
+    t->cut = false;
+    text_str(t, "...");
+    t->cut = true;
+}

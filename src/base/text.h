@@ -31,6 +31,11 @@ void text_vfmt(struct text *t, const char *fmt, va_list ap);
 void text_uint(struct text *t, uint64_t v);
 /* Spaces up to column col (counted from byte `from`), at least one. */
 void text_pad(struct text *t, size_t from, size_t col);
+/* What is too long is cut at the end of a word, and ends in "...". How much of a text of n bytes
+ * (UTF-8) to keep before these three where there is room for max; n if all of it fits. */
+size_t text_shorten(const char *p, size_t n, size_t max);
+/* Ends a text so, if something did not fit. */
+void text_end_cut(struct text *t);
 /* The text so far; "" if nothing was ever written. */
 const char *text_cstr(const struct text *t);
 

@@ -123,11 +123,11 @@ static void put_work(const struct trace *t, const struct summary *s, struct text
 }
 
 /* What went wrong on the way although the query ended well: worth a word to the operator. */
-static void put_troubles(const struct trace *t, struct text *out)
+static void put_troubles(const struct trace *t, bool said, struct text *out)
 {
     const struct trace_event *e = trace_culprit(t);
     if (e == NULL) {
-        text_str(out, " Nothing is wrong.");
+        text_str(out, said ? "" : " Nothing is wrong.");
         return;
     }
     text_str(out, " On the way something went wrong that did no harm this time: ");
@@ -135,8 +135,9 @@ static void put_troubles(const struct trace *t, struct text *out)
     text_char(out, '.');
 }
 
-/* Whether it was validated, by the last that was said about it. */
-static void put_trust(const struct trace *t, struct text *out)
+/* Whether it was validated, by the last that was said about it; and where somebody could change
+ * that, who and how. True: that was said. */
+static bool put_trust(const struct trace *t, struct text *out)
 {
     const struct trace_event *e, *last = NULL;
     for (uint32_t i = 0; (e = trace_next(t, &i)) != NULL;)
@@ -144,12 +145,20 @@ static void put_trust(const struct trace *t, struct text *out)
             (last == NULL || last->reason != WHY_INSECURE))
             last = e;
     if (last == NULL)
-        return;
-    const char *words = trace_detail_of(t, last)->text;
+        return false;
+    const struct trace_detail *d = trace_detail_of(t, last);
+    const char *words = d->text;
     text_fmt(out,
              last->reason == WHY_SECURE ? " It is secure (DNSSEC): %s."
                                         : " It is not protected by DNSSEC: %s.",
              words != NULL ? words : "so the zone says");
+    unsigned why = WHY_BOGUS_OK + last->value;
+    if (last->reason == WHY_SECURE || why >= WHY_COUNT || reason_ede((enum reason)why) == 0)
+        return false;
+    text_str(out, " What can be done: ");
+    fill(blame[why].advice, d, out);
+    text_char(out, '.');
+    return true;
 }
 
 /* Did all root servers fail? Whatever one of them did, it is not the one to blame: all of them do
@@ -176,14 +185,10 @@ static const char *root_advice(enum reason why)
     case WHY_BOGUS_NO_SIGNATURE:
     case WHY_BOGUS_NO_PROOF:
     case WHY_BOGUS_BAD_SIGNATURE:
-    case WHY_BOGUS_NO_DNSKEY:
+    case WHY_BOGUS_ANCHOR_NO_DNSKEY:
         return "something in this network answers in the place of the root servers or takes "
                "signatures out of answers (a captive portal, a firewall, a router's DNS proxy): "
                "whoever runs the network has to let DNS through as it is";
-    case WHY_BOGUS_NO_DS_KEY:
-    case WHY_BOGUS_DS_MISMATCH:
-        return "whoever runs this resolver has to give it the root's present trust anchor, or to "
-               "look who answers in the place of the root servers";
     default:
         return NULL;
     }
@@ -260,7 +265,6 @@ void trace_explain(const struct trace *t, struct text *out)
         text_str(out, " was answered.");
     }
     put_work(t, &s, out);
-    put_trust(t, out);
-    put_troubles(t, out);
+    put_troubles(t, put_trust(t, out), out);
     text_char(out, '\n');
 }

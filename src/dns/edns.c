@@ -146,11 +146,14 @@ void edns_put_ede(struct writer *w, uint16_t info_code, struct bytes text)
         w->full = true;
         return;
     }
-    text.n = MIN(text.n, wr_left(w) - FIXED);
+    size_t room = wr_left(w) - FIXED, keep = text_shorten((const char *)text.p, text.n, room);
+    const struct bytes dots =
+        keep < text.n && room >= 3 ? bytes_str("...") : (struct bytes){NULL, 0};
     wr_u16(w, EDNS_EDE);
-    wr_u16(w, (uint16_t)(2 + text.n));
+    wr_u16(w, (uint16_t)(2 + keep + dots.n));
     wr_u16(w, info_code);
-    wr_bytes(w, text.p, text.n);
+    wr_bytes(w, text.p, keep);
+    wr_bytes(w, dots.p, dots.n);
 }
 
 void edns_put_ecs(struct writer *w, const struct edns_ecs *e)

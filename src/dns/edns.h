@@ -63,7 +63,7 @@ struct edns_out {
 
 /* Append one option to w. */
 void edns_put(struct writer *w, uint16_t code, struct bytes data);
-/* The text is cut to the room there is. */
+/* Where there is too little room the text is cut at a word, and ends in "...". */
 void edns_put_ede(struct writer *w, uint16_t info_code, struct bytes text);
 void edns_put_ecs(struct writer *w, const struct edns_ecs *e);
 

@@ -11,6 +11,7 @@ struct chain {
     enum chain_state state;
     struct name target, zone, below; /* below: whose DS is asked for */
     struct zone_keys *keys;          /* of zone, once they are trusted */
+    bool below_anchor;               /* ds is a parent's, not the anchor */
     struct rrset ds;                 /* of zone; RDATA in ds_bytes */
     uint8_t *ds_bytes;
     struct verdict verdict;
@@ -106,7 +107,8 @@ static enum status feed_dnskey(struct chain *c, const struct judge *j, const str
     if (t.trust == TRUST_SECURE)
         go_on(c, c->zone.w);
     else
-        end(c, t.trust, t.reason, c->zone.w, RR_DNSKEY);
+        end(c, t.trust, c->below_anchor ? t.reason : trust_reason_of_anchor(t.reason), c->zone.w,
+            RR_DNSKEY);
     return ST_OK;
 }
 
@@ -162,6 +164,7 @@ static enum status feed_ds(struct chain *c, const struct judge *j, const struct 
         zone_keys_free(c->keys);
         c->keys = NULL;
         c->state = CHAIN_DNSKEY;
+        c->below_anchor = true;
         struct name zone = c->below;
         return keep_ds(c, ds, zone.w) ? ST_OK : ST_ENOMEM;
     }

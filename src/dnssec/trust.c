@@ -30,6 +30,14 @@ const char *trust_reason_act(enum trust_reason r)
     return reasons[r].act;
 }
 
+enum trust_reason trust_reason_of_anchor(enum trust_reason r)
+{
+    return r == TRUST_NO_DS_KEY     ? TRUST_NO_ANCHOR_KEY
+           : r == TRUST_DS_MISMATCH ? TRUST_ANCHOR_MISMATCH
+           : r == TRUST_NO_DNSKEY   ? TRUST_ANCHOR_NO_DNSKEY
+                                    : r;
+}
+
 unsigned trust_reason_ede(enum trust_reason r)
 {
     return reasons[r].ede;

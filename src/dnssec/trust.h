@@ -28,6 +28,8 @@ const char *trust_reason_word(enum trust_reason r);
 const char *trust_reason_text(enum trust_reason r);
 /* Who must do what about it; {zone} stands for the zone. */
 const char *trust_reason_act(enum trust_reason r);
+/* The same where a trust anchor takes the place of the DS at the parent. */
+enum trust_reason trust_reason_of_anchor(enum trust_reason r);
 /* RFC 8914 info code. */
 unsigned trust_reason_ede(enum trust_reason r);
 

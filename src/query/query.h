@@ -106,8 +106,8 @@ enum cookie_state {
 enum {
     QUERY_NO_EDE = -1,
     QUERY_COOKIE = 24,
-    /* Our EDNS options: with the longest question they fit into 512 bytes. */
-    QUERY_OPTIONS_MAX = 220,
+    /* Our EDNS options, as far as they fit in with the longest question. */
+    QUERY_OPTIONS_MAX = 440,
     QUERY_NSID_MAX = 128,
 };
 

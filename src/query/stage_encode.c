@@ -5,7 +5,9 @@
 static struct bytes options_write(struct query *q)
 {
     const struct edns *e = &q->in.edns;
-    struct writer w = wr_of(q->options, sizeof q->options);
+    enum { AROUND = MSG_HEADER + LIMIT_NAME + 4 + 11 };     /* header, question, OPT */
+    size_t cap = MIN(sizeof q->options, q->limit - AROUND); /* the limit is at least 512 */
+    struct writer w = wr_of(q->options, cap);
     if (q->cookie_state != COOKIE_NONE)
         edns_put(&w, EDNS_COOKIE, bytes_of(q->cookie, sizeof q->cookie));
     if (UNLIKELY(e->nsid && q->opt->nsid.n > 0))
@@ -27,7 +29,7 @@ static struct bytes options_write(struct query *q)
         edns_put_ede(&w, (uint16_t)q->reply.ede, q->reply.ede_text);
     /* RFC 9567 section 5: in every answer, if there is room. */
     struct bytes agent = q->opt->report_agent;
-    if (UNLIKELY(agent.n > 0) && wr_len(&w) + 4 + agent.n <= sizeof q->options)
+    if (UNLIKELY(agent.n > 0) && wr_len(&w) + 4 + agent.n <= cap)
         edns_put(&w, EDNS_REPORT_CHANNEL, agent);
     return wr_done(&w);
 }
@@ -49,21 +51,21 @@ static bool section_write(struct query *q, enum msg_section s)
     return true;
 }
 
-enum stage_result stage_encode(struct query *q)
+/* Writes the message up to its OPT; false if not all of it fits. */
+static bool sections_write(struct query *q, struct edns_out *opt)
 {
     struct encode *e = &q->enc;
     const struct query_view *in = &q->in;
-    struct edns_out opt;
     uint16_t flags = (uint16_t)(MSG_QR | (in->h.flags & (0x7800 | MSG_RD)) | q->reply.flags |
                                 (q->opt->recursion ? MSG_RA : 0) | (q->reply.rcode & 15));
     encode_begin(e, q->rq->out, q->limit, in->h.id, flags);
     if (q->opt_out) {
-        opt = (struct edns_out){.present = true,
-                                .udp_size = q->opt->udp_size,
-                                .rcode = q->reply.rcode,
-                                .dnssec_ok = in->edns.dnssec_ok,
-                                .options = options_write(q)};
-        encode_reserve(e, encode_opt_size(&opt));
+        *opt = (struct edns_out){.present = true,
+                                 .udp_size = q->opt->udp_size,
+                                 .rcode = q->reply.rcode,
+                                 .dnssec_ok = in->edns.dnssec_ok,
+                                 .options = options_write(q)};
+        encode_reserve(e, encode_opt_size(opt));
     }
     bool fits = true;
     if (in->has_question && !q->reply.no_question) /* byte for byte: case kept (0x20) */
@@ -72,6 +74,19 @@ enum stage_result stage_encode(struct query *q)
     if (q->answer.n > 0) {
         fits = fits && section_write(q, SECTION_ANSWER) && section_write(q, SECTION_AUTHORITY) &&
                section_write(q, SECTION_ADDITIONAL);
+    }
+    return fits;
+}
+
+enum stage_result stage_encode(struct query *q)
+{
+    struct encode *e = &q->enc;
+    struct edns_out opt;
+    bool fits = sections_write(q, &opt);
+    if (UNLIKELY(!fits && q->reply.ede != QUERY_NO_EDE && q->reply.ede_text.n > 0)) {
+        /* RFC 8914 section 3: words go before data. The code stays, so nothing is missing. */
+        q->reply.ede_text.n = 0;
+        fits = sections_write(q, &opt);
     }
     if (UNLIKELY(!fits || q->answer.overflow)) {
         e->flags |= MSG_TC;

@@ -63,8 +63,25 @@ static bool wants_dnssec(const struct query *q)
     return q->in.edns.present && q->in.edns.dnssec_ok;
 }
 
-/* RFC 6840 section 5.8: for those who understand it. */
-static void put_trust(struct query *q, enum cache_trust trust, uint16_t reason)
+/* Which zone it is whose fault, and what follows: the code alone tells neither (RFC 8914). */
+static void say_unvalidated(struct query *q, struct cache *from, const uint8_t *at,
+                            enum trust_reason why)
+{
+    struct resolver *r = resolver_of(q);
+    const struct insecure_where w = {.r = r, .cache = from};
+    struct insecure i;
+    char buf[EDE_TEXT_MAX];
+    struct text t = text_of(buf, sizeof buf);
+    insecure_find(&w, at, looked_up_type(q), why, q->rq->now, &i);
+    insecure_words(&i, &t);
+    text_end_cut(&t);
+    const char *kept = arena_strdup(&r->scratch, buf);
+    q->reply.ede_text = bytes_str(kept != NULL ? kept : trust_reason_text(why));
+}
+
+/* RFC 6840 section 5.8: for those who understand it. at: the name whose data is trusted least. */
+static void put_trust(struct query *q, struct cache *from, const uint8_t *at,
+                      enum cache_trust trust, uint16_t reason)
 {
     struct resolver *r = resolver_of(q);
     if (trust == CACHE_SECURE && validating(r)) {
@@ -78,10 +95,11 @@ static void put_trust(struct query *q, enum cache_trust trust, uint16_t reason)
         if (wants_dnssec(q) || (q->in.h.flags & MSG_AD) != 0)
             q->reply.flags |= MSG_AD;
     }
-    unsigned ede = trust_reason_ede((enum trust_reason)reason);
-    if (trust == CACHE_INSECURE && ede != 0) {
-        q->reply.ede = (int16_t)ede;
-        q->reply.ede_text = bytes_str(trust_reason_text((enum trust_reason)reason));
+    enum trust_reason why = (enum trust_reason)reason;
+    if (UNLIKELY(trust == CACHE_INSECURE && trust_reason_ede(why) != 0)) {
+        q->reply.ede = (int16_t)trust_reason_ede(why);
+        if (q->in.edns.present)
+            say_unvalidated(q, from, at, why);
     }
 }
 
@@ -185,12 +203,17 @@ static bool failed_before(struct query *q)
     return true;
 }
 
-static void lower(enum cache_trust *trust, uint16_t *reason, const struct cache_entry *e)
+/* What is trusted least of an answer. */
+struct least {
+    enum cache_trust trust;
+    uint16_t reason;
+    const uint8_t *at;
+};
+
+static void lower(struct least *least, const uint8_t *name, const struct cache_entry *e)
 {
-    if (e->trust >= *trust)
-        return;
-    *trust = e->trust;
-    *reason = e->reason;
+    if (e->trust < least->trust)
+        *least = (struct least){e->trust, e->reason, name};
 }
 
 /* The whole answer out of the cache, aliases too; false if something is missing. */
@@ -198,8 +221,8 @@ static bool from_cache(struct query *q)
 {
     struct resolver *r = resolver_of(q);
     const uint8_t *name = q->in.q.name.w;
-    uint16_t type = looked_up_type(q), reason = 0;
-    enum cache_trust trust = CACHE_SECURE;
+    uint16_t type = looked_up_type(q);
+    struct least least = {CACHE_SECURE, 0, name};
     struct cache_entry e;
     arena_reset(&r->scratch);
     for (unsigned i = 0; i < LIMIT_CHAIN; i++) {
@@ -214,8 +237,8 @@ static bool from_cache(struct query *q)
                 put_negative(q, &e.soa, e.kind == CACHE_NXDOMAIN);
             }
             put_more(q, e.more, e.more_count, e.kind != CACHE_RRSET);
-            lower(&trust, &reason, &e);
-            put_trust(q, trust, reason);
+            lower(&least, name, &e);
+            put_trust(q, r->cache, least.at, least.trust, least.reason);
             return true;
         case CACHE_FAILURE:
             if (q->in.q.type != RR_ANY || usable(q, name, RR_CNAME, &e) != CACHE_RRSET)
@@ -230,10 +253,10 @@ static bool from_cache(struct query *q)
             return false;
         answer_put(&q->answer, SECTION_ANSWER, ANSWER_ALIAS, false, &e.set);
         put_more(q, e.more, e.more_count, false);
-        lower(&trust, &reason, &e);
+        lower(&least, name, &e);
         if (q->in.q.type == RR_ANY) {
             q->shape = SHAPE_ANSWER;
-            put_trust(q, trust, reason);
+            put_trust(q, r->cache, least.at, least.trust, least.reason);
             return true;
         }
         name = e.set.rdata + 2;
@@ -396,6 +419,7 @@ static struct bytes failure_text(struct resolver *r, const struct lookup *l, cha
     const struct trace_event *e = trace_next(&t, &i);
     if (e != NULL)
         trace_sentence(&t, e, &out);
+    text_end_cut(&out);
     trace_free(&t);
     return bytes_of(buf, out.n);
 }
@@ -427,7 +451,8 @@ static void fill(struct query *q, struct lookup *l, char text[EDE_TEXT_MAX])
         answer_put(&q->answer, SECTION_AUTHORITY,
                    l->proof[i].type == RR_RRSIG ? ANSWER_SIGNATURE : ANSWER_PROOF, false,
                    &l->proof[i]);
-    put_trust(q, l->trust, l->trust_reason);
+    put_trust(q, l->job->cache, l->trust_at != NULL ? l->trust_at : l->name.w, l->trust,
+              l->trust_reason);
     any_finish(q);
 }
 

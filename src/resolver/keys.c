@@ -17,19 +17,32 @@ static void published_words(const struct rrset *dnskey, struct text *t)
             text_fmt(t, "%s%u", n++ > 0 ? ", " : "", k.tag);
 }
 
-/* What makes a roll gone wrong plain: the keys on both sides of the cut. */
-static void mismatch_words(const struct rrset *ds, const struct rrset *dnskey, struct text *t)
+/* What makes a roll gone wrong plain: the keys on both sides of the cut, and whose turn it is. */
+static void mismatch_words(enum trust_reason why, const struct rrset *ds,
+                           const struct rrset *dnskey, struct text *t)
 {
+    bool anchor = why == TRUST_NO_ANCHOR_KEY || why == TRUST_ANCHOR_MISMATCH;
     struct rdata_iter it = rdata_iter(ds);
     struct ds d;
     unsigned n = 0;
-    text_str(t, ": the parent's DS names key ");
+    text_str(t, anchor ? ": the anchor names key " : ": the parent's DS names key ");
     for (struct bytes rd; n < 8 && rdata_iter_next(&it, &rd);)
         if (ds_read(rd, &d))
             text_fmt(t, "%s%u", n++ > 0 ? ", " : "", d.tag);
     text_str(t, ", the zone publishes ");
     published_words(dnskey, t);
-    text_str(t, ": the DS at the registrar is old, or the key was taken out too early");
+    switch (why) {
+    case TRUST_NO_ANCHOR_KEY:
+    case TRUST_ANCHOR_MISMATCH:
+        text_str(t, ": the anchor is old or another network's, or something answers in the place "
+                    "of the zone's servers");
+        break;
+    case TRUST_DS_MISMATCH:
+        text_str(t, ": the DS at the registrar was made from another key or mistyped");
+        break;
+    default:
+        text_str(t, ": the DS at the registrar is old, or the key was taken out too early");
+    }
 }
 
 static void keys_known(struct resolver *r, struct lookup *l, const struct verdict *v,
@@ -132,13 +145,18 @@ void keys_take(struct resolver *r, struct lookup *l, const struct msg *m, const 
         keys_good(r, l, &dnskey, &sigs, &t, keys, now);
         return;
     }
+    const struct rrset *anchor = anchors_find(r->opt->anchors, l->name.w);
     struct verdict v = {.trust = t.trust, .reason = t.reason, .by = t, .type = RR_DNSKEY};
+    if (anchor != NULL && name_equal(anchor->owner, l->name.w))
+        v.reason = trust_reason_of_anchor(v.reason);
     char buf[WORDS_MAX];
     struct text words = text_of(buf, sizeof buf);
     buf[0] = 0;
     name_copy(v.owner.w, l->name.w);
-    if (t.reason == TRUST_NO_DS_KEY || t.reason == TRUST_DS_MISMATCH)
-        mismatch_words(&l->ds, &dnskey, &words);
+    if (t.reason == TRUST_NO_DS_KEY || t.reason == TRUST_DS_MISMATCH) {
+        v.by = (struct trust_result){0}; /* the tags are named below */
+        mismatch_words(v.reason, &l->ds, &dnskey, &words);
+    }
     note_bogus(l, now, &v, l->name.w, NULL, buf[0] != '\0' ? buf : plain_words(&v, a));
     bogus_keep(l, &v, l->name.w);
     if (edns_once_more(r, l, &v, a, now))

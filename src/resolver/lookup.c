@@ -59,6 +59,7 @@ void lookup_trust(struct lookup *l, enum cache_trust part, uint16_t reason)
         return;
     l->trust = part;
     l->trust_reason = reason;
+    l->trust_at = l->at;
 }
 
 void lookup_alias(struct resolver *r, struct lookup *l, const uint8_t *target, struct now now)
@@ -109,9 +110,12 @@ void lookup_dname(struct resolver *r, struct lookup *l, const struct rrset *dnam
 }
 
 /* Puts an entry into the result. */
-static void from_entry(struct lookup *l, const struct cache_entry *e)
+static void from_entry(struct resolver *r, struct lookup *l, const struct cache_entry *e,
+                       struct now now)
 {
     bool denial = e->kind != CACHE_RRSET;
+    if (e->trust == CACHE_INSECURE && trust_reason_ede((enum trust_reason)e->reason) != 0)
+        note_insecure(r, l, (enum trust_reason)e->reason, now);
     if (denial) {
         l->soa = e->soa;
         l->shows_cut = e->cut;
@@ -159,13 +163,13 @@ static bool settle(struct resolver *r, struct lookup *l, const struct cache_entr
     switch (e->kind) {
     case CACHE_RRSET:
         note(l, now, WHY_CACHE_HIT, &d);
-        from_entry(l, e);
+        from_entry(r, l, e, now);
         lookup_end(r, l, WHY_ANSWERED, RCODE_NOERROR, "from the cache", now);
         return true;
     case CACHE_NODATA:
     case CACHE_NXDOMAIN:
         note(l, now, WHY_CACHE_NEGATIVE, &d);
-        from_entry(l, e);
+        from_entry(r, l, e, now);
         if (e->kind == CACHE_NODATA)
             lookup_end(r, l, WHY_ANSWERED_NODATA, RCODE_NOERROR, NULL, now);
         else
@@ -218,7 +222,7 @@ static bool cached_above(struct resolver *r, struct lookup *l, struct now now)
         e.set.owner = arena_dup(&l->arena, n, name_len(n));
         if (e.set.owner == NULL)
             return false;
-        from_entry(l, &e);
+        from_entry(r, l, &e, now);
         lookup_dname(r, l, &e.set, now);
         return true;
     }
@@ -245,7 +249,7 @@ static void from_cache(struct resolver *r, struct lookup *l, struct now now)
         may_use(l, &e)) {
         struct trace_detail alias = {.name = l->at, .type = RR_CNAME, .value = e.ttl_s};
         note(l, now, WHY_CACHE_HIT, &alias);
-        from_entry(l, &e);
+        from_entry(r, l, &e, now);
         lookup_alias(r, l, e.set.rdata + 2, now);
         return;
     }

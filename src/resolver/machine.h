@@ -220,9 +220,10 @@ struct lookup {
     uint32_t waiter_count;
 
     /* result */
-    enum cache_trust trust; /* the least of all its parts */
-    uint16_t trust_reason;  /* enum trust_reason, where it is not secure */
-    bool shows_cut;         /* a denial of DS: an unsigned delegation */
+    enum cache_trust trust;  /* the least of all its parts */
+    uint16_t trust_reason;   /* enum trust_reason, where it is not secure */
+    const uint8_t *trust_at; /* the name of that part */
+    bool shows_cut;          /* a denial of DS: an unsigned delegation */
     uint8_t answers, proofs;
     struct rrset soa; /* count 0: none */
     uint16_t rcode;
@@ -502,6 +503,9 @@ void walk_begin(struct resolver *r, struct lookup *l, const uint8_t *target, str
 bool walk_on(struct resolver *r, struct lookup *l, struct now now);
 /* No more than a look: true if the walk is at its end without a step. */
 bool walk_settled(const struct walk *w);
+/* The negative trust anchor in force for a name, or NULL. */
+const struct negative_anchor *negative_anchor(const struct resolver *r, const uint8_t *name,
+                                              struct now now);
 /* What is believed for the sake of a negative trust anchor lives no longer than that (RFC 7646). */
 void negative_bound(const struct resolver *r, const struct lookup *l, uint32_t *ttl,
                     struct now now);
@@ -550,6 +554,30 @@ void referral_keep(struct resolver *r, struct lookup *l, const struct msg *m, co
 
 /* words.c */
 void verdict_words(const struct verdict *v, const uint8_t *zone, struct now now, struct text *t);
+/* Why an answer that was not validated is served all the same. */
+struct insecure {
+    enum trust_reason reason;
+    const uint8_t *zone;
+    bool unsure;            /* it is a name in the zone, which is not known any more */
+    const struct rrset *ds; /* ALGORITHM, DIGEST: the zone's; NULL: not known */
+    uint32_t iterations;    /* ITERATIONS; 0: not known */
+    uint64_t until_s;       /* NEGATIVE_ANCHOR: its end; 0: not known */
+};
+/* "the zone example.org. is signed only with algorithm 16 (ED448), not supported here: the
+ * answer is served unvalidated" */
+void insecure_words(const struct insecure *i, struct text *t);
+/* Notes it of data out of the cache, for who traces. */
+void note_insecure(struct resolver *r, struct lookup *l, enum trust_reason why, struct now now);
+/* Where the numbers of that sentence may be known. */
+struct insecure_where {
+    struct resolver *r;
+    struct cache *cache;
+    const uint8_t *zone;       /* where it is known; else NULL */
+    const struct reply *reply; /* likewise */
+};
+/* Finds them for the data at a name; what it finds lives in r->scratch. */
+void insecure_find(const struct insecure_where *w, const uint8_t *name, uint16_t type,
+                   enum trust_reason why, struct now now, struct insecure *ret);
 /* "key 12345 (ECDSAP256SHA256), valid for 12 d more" */
 void signature_words(const struct trust_result *by, struct now now, struct text *t);
 

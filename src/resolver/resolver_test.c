@@ -600,6 +600,7 @@ TEST(a_long_explanation_is_cut)
     CHECK_EQ(msg_parse(bytes_of(w.out, w.out_n), &a, &m), ST_OK);
     CHECK_EQ(msg_rcode(&m), RCODE_SERVFAIL);
     CHECK(m.edns.has_ede && m.edns.ede_text.n > 100);
+    CHECK(memcmp(m.edns.ede_text.p + m.edns.ede_text.n - 3, "...", 3) == 0);
     arena_free(&a);
     end(&w);
 }

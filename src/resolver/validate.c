@@ -37,6 +37,7 @@ void note_bogus(struct lookup *l, struct now now, const struct verdict *v, const
     else
         verdict_words(v, zone, now, &t);
     text_str(&t, more);
+    text_end_cut(&t);
     struct trace_detail d = {.name = v->owner.w, .type = v->type, .zone = zone, .text = buf};
     note(l, now, (enum reason)(WHY_BOGUS_OK + (unsigned)v->reason), &d);
 }
@@ -147,16 +148,22 @@ static void keep_part(struct lookup *l, enum cache_trust part, enum trust_reason
     l->part_reason = (uint16_t)why;
 }
 
-static void note_part(struct lookup *l, const struct verdict *v, const uint8_t *zone,
-                      struct now now)
+static void note_part(struct resolver *r, struct lookup *l, const struct verdict *v,
+                      const uint8_t *zone, struct now now)
 {
     char buf[WORDS_MAX];
     struct text t = text_of(buf, sizeof buf);
     bool secure = l->part == CACHE_SECURE;
+    struct insecure i;
     if (!l->job->trace.armed)
         return;
     buf[0] = 0;
-    if (!secure) {
+    if (!secure && trust_reason_ede(v->reason) != 0) {
+        const struct insecure_where w = {r, l->job->cache, zone, &l->reply};
+        insecure_find(&w, l->asked.w, l->asked_type, v->reason, now, &i);
+        insecure_words(&i, &t);
+        zone = i.zone;
+    } else if (!secure) {
         verdict_words(v, zone, now, &t);
     } else if (v->by.tag != 0) {
         text_str(&t, "signed by ");
@@ -167,7 +174,12 @@ static void note_part(struct lookup *l, const struct verdict *v, const uint8_t *
         text_str(&t, "proved by signed denial records of ");
         name_text(zone, &t);
     }
-    struct trace_detail d = {.name = l->asked.w, .type = l->asked_type, .zone = zone, .text = buf};
+    text_end_cut(&t);
+    struct trace_detail d = {.name = l->asked.w,
+                             .type = l->asked_type,
+                             .zone = zone,
+                             .value = (uint32_t)v->reason,
+                             .text = buf};
     note(l, now, secure ? WHY_SECURE : WHY_INSECURE, &d);
 }
 
@@ -281,7 +293,7 @@ static bool good_aliases(struct resolver *r, struct lookup *l, struct reading *r
         !name_equal(next, bad->owner.w))
         return false;
     keep_part(l, v.trust == TRUST_SECURE ? CACHE_SECURE : CACHE_INSECURE, v.reason);
-    note_part(l, &v, l->walk.at->zone.w, now);
+    note_part(r, l, &v, l->walk.at->zone.w, now);
     stop_at(rd, bad->owner.w);
     l->reply = part;
     return true;
@@ -361,7 +373,7 @@ static bool act_on(struct resolver *r, struct lookup *l, const struct msg *m, st
     const uint8_t *last = v->last;
     if (good) {
         keep_part(l, v->trust == TRUST_SECURE ? CACHE_SECURE : CACHE_INSECURE, v->reason);
-        note_part(l, v, t->zone.w, now);
+        note_part(r, l, v, t->zone.w, now);
         if (v->trust == TRUST_SECURE)
             aggressive_keep(r, l, &kit->seen, now);
         if (l->asked_type == RR_DS && rd->kind == KIND_NODATA && rd->chain == 0 &&
@@ -443,7 +455,7 @@ bool reply_valid(struct resolver *r, struct lookup *l, const struct msg *m, stru
         return judge(r, l, m, rd, a, now);
     if (t->trust == TRUST_INSECURE) {
         keep_part(l, CACHE_INSECURE, t->why.reason);
-        note_part(l, &t->why, t->zone.w, now);
+        note_part(r, l, &t->why, t->zone.w, now);
         stop_outside(r, rd, t->zone.w);
         return true;
     }

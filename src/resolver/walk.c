@@ -78,8 +78,8 @@ static bool settle_unknown(struct resolver *r, struct lookup *l, const uint8_t *
     return settle_bad(r, l, zone, zone, &v, LIMIT_FAILURE_S, now);
 }
 
-static const struct negative_anchor *negative_anchor(const struct resolver *r, const uint8_t *name,
-                                                     struct now now)
+const struct negative_anchor *negative_anchor(const struct resolver *r, const uint8_t *name,
+                                              struct now now)
 {
     for (size_t i = 0; i < r->opt->negative_count; i++)
         if (name_in(name, r->opt->negative[i].name.w) && now.wall_s < r->opt->negative[i].until_s)

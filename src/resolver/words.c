@@ -3,6 +3,7 @@
 
 #include "base/when.h"
 #include "crypto/key.h"
+#include "dnssec/dnskey.h"
 
 /* Times in signatures are 32 bits, near now (RFC 4034 section 3.1.5). */
 static uint64_t full_time(uint32_t time, struct now now)
@@ -115,4 +116,163 @@ void verdict_words(const struct verdict *v, const uint8_t *zone, struct now now,
         }
         return;
     }
+}
+
+/* --- Answers that are served though nobody has validated them --- */
+
+enum { LISTED = 4 };
+
+static void listed(unsigned *seen, unsigned *n, uint8_t value, bool digest, struct text *t)
+{
+    const char *name = digest ? NULL : sec_algorithm_name(value);
+    for (unsigned i = 0; i < *n; i++)
+        if (seen[i] == value)
+            return;
+    if (*n == LISTED)
+        return;
+    text_fmt(t, "%s%u", *n > 0 ? ", " : " ", value);
+    if (name != NULL || (digest && (value == DS_SHA1 || value == DS_SHA256 || value == DS_SHA384)))
+        text_fmt(t, " (%s)",
+                 !digest              ? name
+                 : value == DS_SHA1   ? "SHA-1"
+                 : value == DS_SHA256 ? "SHA-256"
+                                      : "SHA-384");
+    seen[(*n)++] = value;
+}
+
+/* What a DS set is made with that is not supported here. */
+static void ds_words(const struct rrset *ds, bool digest, struct text *t)
+{
+    unsigned seen[LISTED], n = 0;
+    struct rdata_iter it = rdata_iter(ds);
+    struct ds d;
+    for (struct bytes rd; rdata_iter_next(&it, &rd);)
+        if (ds_read(rd, &d))
+            listed(seen, &n, digest ? d.digest_type : d.algorithm, digest, t);
+}
+
+static void zone_words(const struct insecure *i, struct text *t)
+{
+    text_str(t, i->unsure ? "the zone with " : "the zone ");
+    name_text(i->zone, t);
+}
+
+void insecure_words(const struct insecure *i, struct text *t)
+{
+    switch (i->reason) {
+    case TRUST_ALGORITHM:
+        zone_words(i, t);
+        text_str(t, " is signed only with algorithm");
+        if (i->ds != NULL)
+            ds_words(i->ds, false, t);
+        else
+            text_str(t, "s");
+        text_str(t, ", not supported here");
+        break;
+    case TRUST_DIGEST:
+        text_str(t, "the DS of ");
+        zone_words(i, t);
+        text_str(t, " has only digest type");
+        if (i->ds != NULL)
+            ds_words(i->ds, true, t);
+        else
+            text_str(t, "s");
+        text_str(t, ", not supported here");
+        break;
+    case TRUST_ITERATIONS:
+        zone_words(i, t);
+        if (i->iterations > 0)
+            text_fmt(t, " has %u NSEC3 iterations", i->iterations);
+        else
+            text_str(t, " has more NSEC3 iterations than are taken here");
+        text_fmt(t, " (at most %d are checked, RFC 9276)", LIMIT_NSEC3_ITERATIONS);
+        break;
+    case TRUST_NEGATIVE_ANCHOR:
+        text_str(t, "validation of ");
+        name_text(i->zone, t);
+        text_str(t, " is switched off by this resolver's operator");
+        if (i->until_s != 0 && i->until_s != UINT64_MAX) {
+            text_str(t, " until ");
+            when_text(i->until_s, t);
+        }
+        text_str(t, " (negative trust anchor, RFC 7646)");
+        break;
+    default:
+        text_str(t, "the zone ");
+        name_text(i->zone, t);
+        text_fmt(t, " %s", trust_reason_text(i->reason));
+    }
+    text_str(t, ": the answer is served unvalidated");
+}
+
+static bool nsec3_found(const struct rrset *set, struct insecure *ret)
+{
+    struct rdata_iter it = rdata_iter(set);
+    struct nsec3 v;
+    struct bytes rd;
+    if (set->type != RR_NSEC3 || name_is_root(set->owner) || !rdata_iter_next(&it, &rd) ||
+        !nsec3_read(rd, &v) || v.iterations <= LIMIT_NSEC3_ITERATIONS)
+        return false;
+    ret->zone = name_parent(set->owner);
+    ret->iterations = v.iterations;
+    ret->unsure = false;
+    return true;
+}
+
+void insecure_find(const struct insecure_where *w, const uint8_t *name, uint16_t type,
+                   enum trust_reason why, struct now now, struct insecure *ret)
+{
+    struct resolver *r = w->r;
+    struct cache_entry *e = arena_alloc(&r->scratch, sizeof *e);
+    *ret = (struct insecure){
+        .reason = why, .zone = w->zone != NULL ? w->zone : name, .unsure = w->zone == NULL};
+    if (why == TRUST_NEGATIVE_ANCHOR) {
+        const struct negative_anchor *n = negative_anchor(r, name, now);
+        if (n != NULL)
+            ret->zone = n->name.w;
+        ret->until_s = n != NULL ? n->until_s : 0;
+        ret->unsure = n == NULL;
+        return;
+    }
+    for (unsigned i = 0; w->reply != NULL && why == TRUST_ITERATIONS && i < w->reply->n; i++)
+        if (nsec3_found(&w->reply->set[i].set, ret))
+            return;
+    if (e == NULL)
+        return;
+    if (why == TRUST_ITERATIONS &&
+        cache_get_more(w->cache, name, type, CLASS_IN, now, &r->scratch, e) != CACHE_NONE)
+        for (unsigned i = 0; i < e->more_count; i++)
+            if (nsec3_found(&e->more[i], ret))
+                return;
+    for (const uint8_t *n = name; why == TRUST_ALGORITHM || why == TRUST_DIGEST;
+         n = name_parent(n)) {
+        if (cache_get(w->cache, n, RR_DS, CLASS_IN, now, &r->scratch, e) == CACHE_RRSET &&
+            e->trust == CACHE_SECURE) {
+            struct rrset *ds = arena_alloc(&r->scratch, sizeof *ds);
+            if (ds != NULL)
+                *ds = e->set;
+            ret->zone = n;
+            ret->ds = ds;
+            ret->unsure = false;
+            return;
+        }
+        if (name_is_root(n) || name_equal(n, ret->zone == name ? name_root : ret->zone))
+            return;
+    }
+}
+
+void note_insecure(struct resolver *r, struct lookup *l, enum trust_reason why, struct now now)
+{
+    const struct insecure_where w = {.r = r, .cache = l->job->cache};
+    struct insecure i;
+    char buf[WORDS_MAX];
+    struct text t = text_of(buf, sizeof buf);
+    if (!l->job->trace.armed)
+        return;
+    insecure_find(&w, l->at, l->type, why, now, &i);
+    insecure_words(&i, &t);
+    text_end_cut(&t);
+    struct trace_detail d = {
+        .name = l->at, .type = l->type, .zone = i.zone, .value = (uint32_t)why, .text = buf};
+    note(l, now, WHY_INSECURE, &d);
 }

@@ -113,7 +113,7 @@ struct scenario {
     unsigned recipe_count;
     struct name anchor[SCENARIO_ANCHORS]; /* zones whose keys are trusted; none given: the root */
     unsigned anchor_count;
-    bool anchor_none, anchor_wrong;
+    bool anchor_none, anchor_wrong, anchor_altered;
     struct {
         struct name name;
         uint64_t for_s; /* UINT64_MAX: for good */

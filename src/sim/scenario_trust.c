@@ -37,14 +37,17 @@ static enum status read_recipe(struct parse *p, struct bytes *line)
     return ST_OK;
 }
 
-/* anchor none|wrong|NAME */
+/* anchor none|wrong|altered|NAME */
 static enum status read_anchor(struct parse *p, struct bytes *line)
 {
     struct scenario *sc = p->sc;
     struct bytes peek = *line, w;
-    if (word_next(&peek, &w) && (word_is(w, "none") || word_is(w, "wrong"))) {
+    if (word_next(&peek, &w) &&
+        (word_is(w, "none") || word_is(w, "wrong") || word_is(w, "altered"))) {
         *line = peek;
-        *(word_is(w, "none") ? &sc->anchor_none : &sc->anchor_wrong) = true;
+        *(word_is(w, "none")    ? &sc->anchor_none
+          : word_is(w, "wrong") ? &sc->anchor_wrong
+                                : &sc->anchor_altered) = true;
         return ST_OK;
     }
     if (sc->anchor_count == SCENARIO_ANCHORS)
