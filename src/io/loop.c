@@ -8,7 +8,24 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { EVENTS_A_TURN = 128 };
+/* A turn of patient ones takes about a millisecond at most: so long others may have to wait. */
+enum { EVENTS_A_TURN = 128, PATIENT_A_TURN = 32 };
+
+static void run_events(const struct epoll_event *events, int n)
+{
+    for (int i = 0; i < n; i++) {
+        struct loop_watch *w = events[i].data.ptr;
+        if (w->fd >= 0)
+            w->ready(w, events[i].events);
+    }
+}
+
+static void patient_ready(struct loop_watch *w, uint32_t events)
+{
+    struct epoll_event some[PATIENT_A_TURN];
+    (void)events;
+    run_events(some, epoll_wait(w->fd, some, PATIENT_A_TURN, 0));
+}
 
 static void wake_ready(struct loop_watch *w, uint32_t events)
 {
@@ -37,12 +54,15 @@ enum status loop_init(struct loop *l, uint32_t max_timers)
     heap_init(&l->timers, max_timers);
     l->now = now_read();
     l->wake = (struct loop_watch){.fd = -1, .ready = wake_ready};
+    l->patient = (struct loop_watch){.fd = -1, .ready = patient_ready};
     l->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (l->epoll < 0)
         return ST_EIO;
     l->wake.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (l->wake.fd < 0)
+    l->patient.fd = epoll_create1(EPOLL_CLOEXEC);
+    if (l->wake.fd < 0 || l->patient.fd < 0)
         return ST_EIO;
+    TRY(loop_add(l, &l->patient, EPOLLIN));
     return loop_add(l, &l->wake, EPOLLIN);
 }
 
@@ -60,17 +80,24 @@ void loop_free(struct loop *l)
     free_graves(l);
     if (l->wake.fd >= 0)
         close(l->wake.fd);
+    if (l->patient.fd >= 0)
+        close(l->patient.fd);
     if (l->epoll >= 0)
         close(l->epoll);
     heap_free(&l->timers);
     pthread_mutex_destroy(&l->lock);
 }
 
+static int epoll_of(const struct loop *l, const struct loop_watch *w)
+{
+    return w->patient ? l->patient.fd : l->epoll;
+}
+
 enum status loop_add(struct loop *l, struct loop_watch *w, uint32_t events)
 {
     struct epoll_event e = {.events = events, .data.ptr = w};
     w->events = events;
-    return epoll_ctl(l->epoll, EPOLL_CTL_ADD, w->fd, &e) == 0 ? ST_OK : ST_EIO;
+    return epoll_ctl(epoll_of(l, w), EPOLL_CTL_ADD, w->fd, &e) == 0 ? ST_OK : ST_EIO;
 }
 
 void loop_change(struct loop *l, struct loop_watch *w, uint32_t events)
@@ -79,7 +106,7 @@ void loop_change(struct loop *l, struct loop_watch *w, uint32_t events)
         return;
     struct epoll_event e = {.events = events, .data.ptr = w};
     w->events = events;
-    epoll_ctl(l->epoll, EPOLL_CTL_MOD, w->fd, &e);
+    epoll_ctl(epoll_of(l, w), EPOLL_CTL_MOD, w->fd, &e);
 }
 
 void loop_close(struct loop *l, struct loop_watch *w)
@@ -87,7 +114,7 @@ void loop_close(struct loop *l, struct loop_watch *w)
     if (w->fd < 0)
         return;
     /* Before the close: the descriptor may be shared with a child process. */
-    epoll_ctl(l->epoll, EPOLL_CTL_DEL, w->fd, NULL);
+    epoll_ctl(epoll_of(l, w), EPOLL_CTL_DEL, w->fd, NULL);
     close(w->fd);
     w->fd = -1;
 }
@@ -147,11 +174,7 @@ void loop_turn(struct loop *l, uint64_t deadline_us)
     struct epoll_event events[EVENTS_A_TURN];
     int n = epoll_wait(l->epoll, events, EVENTS_A_TURN, wait_ms(l, deadline_us));
     l->now = now_read();
-    for (int i = 0; i < n; i++) {
-        struct loop_watch *w = events[i].data.ptr;
-        if (w->fd >= 0)
-            w->ready(w, events[i].events);
-    }
+    run_events(events, n);
     for (int i = 0; i < EVENTS_A_TURN; i++) { /* timers, in bounded number a turn */
         struct heap_node *top = heap_top(&l->timers);
         if (top == NULL || top->key > l->now.mono_us)

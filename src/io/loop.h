@@ -11,6 +11,7 @@
 struct loop_watch {
     int fd; /* -1: closed; events still under way are passed by */
     uint32_t events;
+    bool patient; /* one of very many: some of them are served a turn, after all others */
     void (*ready)(struct loop_watch *w, uint32_t events);
 };
 
@@ -32,7 +33,8 @@ struct loop_grave {
 
 struct loop {
     int epoll;
-    struct loop_watch wake; /* eventfd */
+    struct loop_watch patient; /* an epoll of the patient ones, watched by the other */
+    struct loop_watch wake;    /* eventfd */
     struct heap timers;
     struct now now; /* read once a turn */
     struct loop_grave *graves;

@@ -419,7 +419,7 @@ static void conn_new(struct front *f, const struct listener *l, int fd,
     set_timer(f, CONN_IDLE, c->active_us);
     tcp_in_init(&c->in, LIMIT_MESSAGE);
     tcp_out_init(&c->out, 0);
-    c->w = (struct loop_watch){.fd = fd, .ready = conn_ready};
+    c->w = (struct loop_watch){.fd = fd, .patient = true, .ready = conn_ready};
     if (l->any) {
         union sockaddr_any own;
         socklen_t n = sizeof own;

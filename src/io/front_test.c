@@ -1,0 +1,311 @@
+#include "base/test.h"
+#include "io/clock.h"
+#include "io/front.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* --- turns ------------------------------------------------------------------------------------ */
+
+enum { PATIENT = 100 };
+
+struct counted {
+    struct loop_watch w;
+    unsigned n;
+};
+
+static unsigned this_turn;
+
+static void count_patient(struct loop_watch *w, uint32_t events)
+{
+    (void)events;
+    CONTAINER_OF(w, struct counted, w)->n++;
+    this_turn++;
+}
+
+static void count_other(struct loop_watch *w, uint32_t events)
+{
+    (void)events;
+    CONTAINER_OF(w, struct counted, w)->n++;
+}
+
+/* However many connections are ready, a socket of another kind waits for some of them only; and
+ * each of them has its turn. */
+TEST(loop_serves_some_of_the_patient_a_turn)
+{
+    static struct counted c[PATIENT], other;
+    struct loop l;
+    REQUIRE(loop_init(&l, 16) == ST_OK);
+    for (int i = 0; i < PATIENT; i++) {
+        c[i] = (struct counted){{.fd = eventfd(1, 0), .patient = true, .ready = count_patient}, 0};
+        REQUIRE(loop_add(&l, &c[i].w, EPOLLIN) == ST_OK);
+    }
+    other = (struct counted){{.fd = eventfd(1, 0), .ready = count_other}, 0};
+    REQUIRE(loop_add(&l, &other.w, EPOLLIN) == ST_OK);
+    for (unsigned turn = 1; turn <= 8; turn++) {
+        this_turn = 0;
+        loop_turn(&l, 0);
+        CHECK(this_turn > 0 && this_turn <= 32);
+        CHECK_EQ(other.n, turn);
+    }
+    for (int i = 0; i < PATIENT; i++) {
+        CHECK(c[i].n >= 2 && c[i].n <= 3);
+        if (i % 2 == 0)
+            loop_close(&l, &c[i].w);
+        else
+            loop_drop(&c[i].w);
+    }
+    loop_close(&l, &other.w);
+    loop_turn(&l, 0);
+    loop_free(&l);
+}
+
+/* --- TCP -------------------------------------------------------------------------------------- */
+
+/* A query says in its third byte what is to happen. */
+enum { ASK_ECHO, ASK_LATER, ASK_BIG, BIG = 60000 };
+
+static struct front f;
+static struct loop l;
+static struct client_table clients;
+static struct io_counters count;
+static uint64_t tokens[200];
+static unsigned token_n;
+
+static enum outcome serve(void *ctx, struct request *rq, size_t *ret_n)
+{
+    (void)ctx;
+    if (rq->wire.p[2] == ASK_LATER) {
+        tokens[token_n++] = rq->token;
+        return OUTCOME_LATER;
+    }
+    *ret_n = rq->wire.p[2] == ASK_BIG ? BIG : rq->wire.n;
+    memset(rq->out, 'x', *ret_n);
+    memcpy(rq->out, rq->wire.p, rq->wire.n);
+    return OUTCOME_ANSWER;
+}
+
+static struct netaddr start(const struct front_limits *limits)
+{
+    struct diag d = {0};
+    static const uint8_t lo[4] = {127, 0, 0, 1};
+    struct netaddr any_port = netaddr_v4(lo, 0);
+    union sockaddr_any sa = {0};
+    socklen_t n = sizeof sa;
+    int fds[1][2] = {{socket_udp_listen(&any_port, 65536, &d), socket_tcp_listen(&any_port, &d)}};
+    memset(&count, 0, sizeof count);
+    token_n = 0;
+    bool ok = loop_init(&l, 64) == ST_OK && front_init(&f, &l, &clients, &count) == ST_OK &&
+              getsockname(fds[0][1], &sa.sa, &n) == 0;
+    f.service = (struct service){NULL, serve};
+    f.limits = *limits;
+    struct netaddr a = sockaddr_get(&sa);
+    if (!ok || front_listen(&f, &a, (const int(*)[2])fds, 1) != ST_OK)
+        a.family = ADDR_NONE;
+    return a;
+}
+
+static void stop(void)
+{
+    front_free(&f);
+    loop_free(&l);
+    CHECK_EQ(atomic_load(&clients.total), 0);
+}
+
+static int dial(const struct netaddr *a, int buffer)
+{
+    union sockaddr_any sa;
+    socklen_t n = sockaddr_put(a, &sa);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (buffer > 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+    return connect(fd, &sa.sa, n) == 0 ? fd : -1;
+}
+
+static void turns(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        loop_turn(&l, now_read().mono_us + 1000);
+}
+
+/* n queries of 12 bytes, their IDs from `first` on. */
+static size_t put_queries(uint8_t *p, unsigned first, unsigned n, uint8_t what)
+{
+    for (unsigned i = 0; i < n; i++, p += 14) {
+        memset(p, 0, 14);
+        put_be16(p, 12);
+        put_be16(p + 2, (uint16_t)(first + i));
+        p[4] = what;
+    }
+    return (size_t)n * 14;
+}
+
+static bool send_whole(int fd, const uint8_t *p, size_t n)
+{
+    return send(fd, p, n, MSG_NOSIGNAL) == (ssize_t)n;
+}
+
+/* Reads answers as the loop sends them: their number, with the IDs in order from `first` on. */
+static unsigned take_answers(int fd, unsigned first, unsigned n, size_t size)
+{
+    static uint8_t buf[2 + 65535];
+    unsigned got = 0;
+    size_t have = 0;
+    for (int tries = 0; tries < 3000 && got < n; tries++) {
+        ssize_t k = recv(fd, buf + have, 2 + size - have, MSG_DONTWAIT);
+        if (k == 0)
+            break;
+        if (k < 0)
+            turns(1);
+        else
+            have += (size_t)k;
+        if (have == 2 + size) {
+            if (get_be16(buf) != size || get_be16(buf + 2) != (uint16_t)(first + got))
+                break;
+            have = 0;
+            got++;
+        }
+    }
+    return got;
+}
+
+static bool at_end(int fd)
+{
+    uint8_t b;
+    for (int tries = 0; tries < 300; tries++) {
+        ssize_t k = recv(fd, &b, 1, MSG_DONTWAIT);
+        if (k == 0 || (k < 0 && errno == ECONNRESET))
+            return true;
+        if (k > 0)
+            return false;
+        turns(1);
+    }
+    return false;
+}
+
+static const struct front_limits usual = {10, 10, 5000, 100, 5000};
+
+/* RFC 7766 section 6.2.1.1. More than one read can take. */
+TEST(tcp_answers_what_is_pipelined)
+{
+    static uint8_t wire[700 * 14];
+    struct netaddr a = start(&usual);
+    REQUIRE(a.family != ADDR_NONE);
+    int fd = dial(&a, 0);
+    REQUIRE(fd >= 0 && send_whole(fd, wire, put_queries(wire, 0, 700, ASK_ECHO)));
+    CHECK_EQ(take_answers(fd, 0, 700, 12), 700);
+    CHECK_EQ(count.tcp_queries, 700);
+    CHECK_EQ(count.tcp_answers, 700);
+    /* RFC 7766 section 8: in any pieces. */
+    size_t n = put_queries(wire, 7, 3, ASK_ECHO);
+    for (size_t i = 0; i < n; i++) {
+        REQUIRE(send_whole(fd, wire + i, 1));
+        if (i % 5 == 0)
+            turns(1);
+    }
+    CHECK_EQ(take_answers(fd, 7, 3, 12), 3);
+    /* Answers before the mistake are not lost. */
+    n = put_queries(wire, 1, 4, ASK_ECHO);
+    wire[3 * 14 + 1] = 11;
+    REQUIRE(send_whole(fd, wire, n));
+    CHECK_EQ(take_answers(fd, 1, 3, 12), 3);
+    CHECK(at_end(fd) && count.tcp_malformed == 1);
+    close(fd);
+    stop();
+}
+
+TEST(tcp_works_on_so_many_at_once)
+{
+    static uint8_t wire[150 * 14];
+    struct front_limits limits = usual;
+    limits.pipeline = 10;
+    struct netaddr a = start(&limits);
+    REQUIRE(a.family != ADDR_NONE);
+    int fd = dial(&a, 0);
+    REQUIRE(fd >= 0 && send_whole(fd, wire, put_queries(wire, 0, 150, ASK_LATER)));
+    unsigned done = 0;
+    for (int i = 0; i < 500 && done < 150; i++) {
+        turns(1);
+        CHECK(token_n <= done + 10);
+        while (done < token_n) {
+            uint8_t answer[12] = {(uint8_t)(done >> 8), (uint8_t)done};
+            front_answer(&f, tokens[done++], bytes_of(answer, sizeof answer));
+        }
+    }
+    CHECK_EQ(take_answers(fd, 0, 150, 12), 150);
+    /* A client that is gone takes its tokens with it. */
+    token_n = 0;
+    REQUIRE(send_whole(fd, wire, put_queries(wire, 0, 5, ASK_LATER)));
+    for (int i = 0; i < 100 && token_n < 5; i++)
+        turns(1);
+    struct linger rst = {1, 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &rst, sizeof rst);
+    close(fd);
+    for (int i = 0; i < 100 && atomic_load(&clients.total) > 0; i++)
+        turns(1);
+    CHECK_EQ(atomic_load(&clients.total), 0);
+    front_answer(&f, tokens[0], bytes_str("nobody"));
+    stop();
+}
+
+/* What a client does not read waits, within the limit, and goes on when it reads again. */
+TEST(tcp_keeps_answers_for_slow_readers)
+{
+    static uint8_t wire[100 * 14];
+    struct front_limits limits = usual;
+    limits.send_ms = 300;
+    struct netaddr a = start(&limits);
+    REQUIRE(a.family != ADDR_NONE);
+    int fd = dial(&a, 4096);
+    REQUIRE(fd >= 0 && send_whole(fd, wire, put_queries(wire, 0, 100, ASK_BIG)));
+    turns(50);
+    CHECK(count.tcp_queries > 0 && count.tcp_queries < 100);
+    CHECK_EQ(take_answers(fd, 0, 100, BIG), 100);
+    CHECK_EQ(count.tcp_slow_closed, 0);
+    REQUIRE(send_whole(fd, wire, put_queries(wire, 0, 100, ASK_BIG)));
+    uint64_t began = now_read().mono_us;
+    while (count.tcp_slow_closed == 0 && now_read().mono_us - began < 3000000)
+        loop_turn(&l, now_read().mono_us + 10000);
+    CHECK(now_read().mono_us - began >= 250000);
+    CHECK_EQ(count.tcp_slow_closed, 1);
+    CHECK_EQ(count.tcp_idle_closed, 0);
+    close(fd);
+    stop();
+}
+
+/* One timer for all: those with progress stay. */
+TEST(tcp_closes_the_idle_ones_in_time)
+{
+    uint8_t wire[14];
+    struct front_limits limits = usual;
+    limits.idle_ms = 200;
+    struct netaddr a = start(&limits);
+    REQUIRE(a.family != ADDR_NONE);
+    int fds[3];
+    for (int i = 0; i < 3; i++) {
+        fds[i] = dial(&a, 0);
+        REQUIRE(fds[i] >= 0 && send_whole(fds[i], wire, put_queries(wire, 0, 1, ASK_ECHO)));
+        CHECK_EQ(take_answers(fds[i], 0, 1, 12), 1);
+    }
+    REQUIRE(send_whole(fds[2], wire, put_queries(wire, 9, 1, ASK_LATER))); /* our turn */
+    uint64_t began = now_read().mono_us;
+    unsigned asked = 0;
+    while (now_read().mono_us - began < 600000) {
+        loop_turn(&l, now_read().mono_us + 10000);
+        if (now_read().mono_us - began > (asked + 1) * 100000u) {
+            REQUIRE(send_whole(fds[1], wire, put_queries(wire, ++asked, 1, ASK_ECHO)));
+            CHECK_EQ(take_answers(fds[1], asked, 1, 12), 1);
+        }
+    }
+    CHECK_EQ(count.tcp_idle_closed, 1);
+    CHECK(at_end(fds[0]));
+    front_forget(&f, tokens[0]);
+    CHECK(at_end(fds[1]) && at_end(fds[2]));
+    CHECK_EQ(count.tcp_idle_closed, 3);
+    for (int i = 0; i < 3; i++)
+        close(fds[i]);
+    stop();
+}
