@@ -212,7 +212,7 @@ static bool cached_above(struct resolver *r, struct lookup *l, struct now now)
             continue;
         if (kind == CACHE_NXDOMAIN && nothing_below(r, &e)) {
             note(l, now, WHY_CACHE_ABOVE, &d);
-            from_entry(l, &e);
+            from_entry(r, l, &e, now);
             lookup_end(r, l, WHY_ANSWERED_NXDOMAIN, RCODE_NXDOMAIN, NULL, now);
             return true;
         }
