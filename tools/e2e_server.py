@@ -259,6 +259,38 @@ def part_wildcard():
             ok(tcp_read(c).rcode == 0, 'TCP on a wildcard listener')
 
 
+def part_pinned():
+    """server.pin-workers and server.busy-poll-us: each worker on a processor, where the queries come in."""
+    write('example.org.zone', zone())
+    cpus = sorted(os.sched_getaffinity(0))[:2]
+
+    def allowed(tid):
+        return sorted(os.sched_getaffinity(tid))
+
+    def ran(tid):
+        with open(f'/proc/{tid}/schedstat') as f:
+            return int(f.read().split()[2])
+    config = {'server': {'workers': len(cpus), 'pin-workers': 'yes', 'busy-poll-us': 200}, 'zones': zones('example.org')}
+    with Server(config) as s:
+        tids = [int(t) for t in os.listdir(f'/proc/{s.proc.pid}/task')]
+        workers = {allowed(t)[0]: t for t in tids if len(allowed(t)) == 1}
+        ok(len(cpus) < 2 or sorted(workers) == cpus, 'each worker stays on a processor of its own', workers)
+        mine = os.sched_getaffinity(0)
+        try:
+            for cpu in cpus if len(cpus) == 2 and len(workers) == 2 else []:
+                os.sched_setaffinity(0, {cpu})
+                before = {c: ran(t) for c, t in workers.items()}
+                good = sum(s.ask('www.example.org') is not None for _ in range(100))
+                turns = {c: ran(t) - before[c] for c, t in workers.items()}
+                other = cpus[0] + cpus[1] - cpu
+                ok(good == 100 and turns[cpu] > 50 > turns[other], f'what processor {cpu} receives is answered there', turns)
+        finally:
+            os.sched_setaffinity(0, mine)
+        with tcp_open(('127.0.0.1', s.port)) as c:
+            c.sendall(frame(query('www.example.org')))
+            ok(tcp_read(c).rcode == 0, 'and over TCP')
+
+
 def part_tcp():
     write('example.org.zone', zone(1, ''.join(f'big TXT "{i:03d}{"x" * 200}"\n' for i in range(150))))
     limits = {'idle': '700ms', 'pipeline': 10, 'send-timeout': '800ms', 'max-per-client': 20}

@@ -90,8 +90,9 @@ struct config {
         struct config_secret cookie_secret;
         uint32_t udp_size;
         uint64_t udp_buffer;
+        uint32_t busy_poll_us;
         uint32_t rotation; /* enum config_rotation */
-        bool minimal_any, start_without;
+        bool minimal_any, start_without, pin_workers;
     } server;
     struct {
         uint32_t max_connections, max_per_client, idle_ms, pipeline, send_ms;

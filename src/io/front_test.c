@@ -1,8 +1,10 @@
 #include "base/test.h"
 #include "io/clock.h"
+#include "io/cpus.h"
 #include "io/front.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -61,6 +63,84 @@ TEST(loop_serves_some_of_the_patient_a_turn)
     loop_close(&l, &other.w);
     loop_turn(&l, 0);
     loop_free(&l);
+}
+
+static void note_job(struct loop_job *job)
+{
+    (void)job;
+    this_turn++;
+}
+
+/* With loop_spin the loop comes back without having slept, for so long after the last event. */
+TEST(loop_looks_a_while_before_it_sleeps)
+{
+    struct loop l;
+    struct loop_job job = {NULL, note_job};
+    enum { SPIN_US = 30000 };
+    REQUIRE(loop_init(&l, 16) == ST_OK);
+    loop_spin(&l, SPIN_US);
+    this_turn = 0;
+    loop_post(&l, &job);
+    loop_turn(&l, UINT64_MAX); /* would sleep for ever if nothing came */
+    CHECK_EQ(this_turn, 1);
+    uint64_t began = l.now.mono_us;
+    unsigned n = 0;
+    while (l.now.mono_us - began < SPIN_US && n < 10000000) {
+        loop_turn(&l, began + 10000000);
+        n++;
+    }
+    CHECK(n >= 10);
+    uint64_t after = now_read().mono_us;
+    loop_turn(&l, after + 50000); /* now it sleeps */
+    CHECK(now_read().mono_us - after >= 40000);
+    loop_free(&l);
+}
+
+/* --- processors ------------------------------------------------------------------------------- */
+
+static int udp_to(const struct netaddr *a)
+{
+    union sockaddr_any sa;
+    socklen_t n = sockaddr_put(a, &sa);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    return connect(fd, &sa.sa, n) == 0 ? fd : -1;
+}
+
+TEST(socket_steer_follows_the_processor)
+{
+    enum { SOCKETS = 3, SENT = 64 };
+    static const uint8_t lo[4] = {127, 0, 0, 1};
+    static unsigned cpus[CPUS_MAX];
+    cpu_set_t mine;
+    struct netaddr a = netaddr_v4(lo, 0);
+    struct diag d = {0};
+    int fds[SOCKETS];
+    unsigned n = cpus_allowed(cpus), order[SOCKETS] = {9999, cpus[0], 9998};
+    REQUIRE(n > 0 && sched_getaffinity(0, sizeof mine, &mine) == 0);
+    for (int i = 0; i < SOCKETS; i++) {
+        union sockaddr_any sa = {0};
+        socklen_t size = sizeof sa;
+        fds[i] = socket_udp_listen(&a, 65536, &d);
+        REQUIRE(fds[i] >= 0 && getsockname(fds[i], &sa.sa, &size) == 0);
+        a = sockaddr_get(&sa);
+    }
+    REQUIRE(socket_steer(fds[2], order, SOCKETS) && cpu_stay(cpus[0]));
+    for (int i = 0; i < SENT; i++) {
+        int fd = udp_to(&a); /* by hash they would go everywhere */
+        CHECK(fd >= 0 && send(fd, "x", 1, 0) == 1);
+        close(fd);
+    }
+    sched_setaffinity(0, sizeof mine, &mine);
+    for (int i = 0; i < SOCKETS; i++) {
+        unsigned got = 0;
+        char b;
+        while (recv(fds[i], &b, 1, MSG_DONTWAIT) == 1)
+            got++;
+        CHECK_EQ(got, i == 1 ? SENT : 0);
+        close(fds[i]);
+    }
+    CHECK(!cpu_stay(CPUS_MAX - 1) || n == CPUS_MAX);
+    sched_setaffinity(0, sizeof mine, &mine);
 }
 
 /* --- TCP -------------------------------------------------------------------------------------- */

@@ -1,4 +1,5 @@
 /* All listening sockets, opened before the server becomes an ordinary user. */
+#include "io/cpus.h"
 #include "io/log.h"
 #include "io/state.h"
 
@@ -50,6 +51,18 @@ static bool open_worker(const struct config *c, const struct netaddr *v, size_t 
     return true;
 }
 
+/* The worker on the processor that received a query gets it. */
+static void steer(int (*fds)[2], size_t n, unsigned workers)
+{
+    unsigned cpus[CPUS_MAX], cpu_n = cpus_allowed(cpus);
+    for (size_t i = 0; i < 2 * n; i++)
+        if (!socket_steer(fds[i / 2][i % 2], cpus, MIN(cpu_n, workers))) {
+            log_event(LEVEL_WARNING, "pin-workers",
+                      "text=\"the kernel does not steer queries by processor\"");
+            return;
+        }
+}
+
 bool listen_all(const struct config *c, unsigned workers, struct netaddr **ret_addrs,
                 int (**ret_fds)[2], size_t *ret_n)
 {
@@ -71,5 +84,7 @@ bool listen_all(const struct config *c, unsigned workers, struct netaddr **ret_a
     *ret_n = n;
     for (unsigned w = 0; ok && w < workers; w++)
         ok = open_worker(c, v, n, fds + w * n);
+    if (ok && c->server.pin_workers)
+        steer(fds, n, workers);
     return ok && n > 0;
 }

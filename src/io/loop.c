@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* A turn of patient ones takes about a millisecond at most: so long others may have to wait. */
@@ -156,6 +157,21 @@ void loop_post(struct loop *l, struct loop_job *job)
     (void)put; /* fails only when it is awake anyway */
 }
 
+void loop_spin(struct loop *l, uint32_t spin_us)
+{
+    /* struct epoll_params and EPIOCSPARAMS of Linux 6.9; headers may be older */
+    struct {
+        uint32_t busy_poll_usecs;
+        uint16_t busy_poll_budget;
+        uint8_t prefer_busy_poll, pad;
+    } params = {spin_us, 64, 1, 0};
+    l->spin_us = spin_us;
+    if (spin_us == 0)
+        return;
+    (void)ioctl(l->epoll, _IOW(0x8A, 0x01, params), &params); /* without it only we look */
+    (void)ioctl(l->patient.fd, _IOW(0x8A, 0x01, params), &params);
+}
+
 static int wait_ms(struct loop *l, uint64_t deadline_us)
 {
     const struct heap_node *top = heap_top(&l->timers);
@@ -172,8 +188,11 @@ static int wait_ms(struct loop *l, uint64_t deadline_us)
 void loop_turn(struct loop *l, uint64_t deadline_us)
 {
     struct epoll_event events[EVENTS_A_TURN];
-    int n = epoll_wait(l->epoll, events, EVENTS_A_TURN, wait_ms(l, deadline_us));
+    bool spin = l->spin_us > 0 && l->now.mono_us < l->spin_end_us;
+    int n = epoll_wait(l->epoll, events, EVENTS_A_TURN, spin ? 0 : wait_ms(l, deadline_us));
     l->now = now_read();
+    if (n > 0)
+        l->spin_end_us = l->now.mono_us + l->spin_us;
     run_events(events, n);
     for (int i = 0; i < EVENTS_A_TURN; i++) { /* timers, in bounded number a turn */
         struct heap_node *top = heap_top(&l->timers);

@@ -36,7 +36,9 @@ struct loop {
     struct loop_watch patient; /* an epoll of the patient ones, watched by the other */
     struct loop_watch wake;    /* eventfd */
     struct heap timers;
-    struct now now; /* read once a turn */
+    struct now now;       /* read once a turn */
+    uint32_t spin_us;     /* looks for events so long before it sleeps */
+    uint64_t spin_end_us; /* until then, if nothing happens */
     struct loop_grave *graves;
     pthread_mutex_t lock; /* of jobs */
     struct loop_job *jobs, **jobs_end;
@@ -61,6 +63,9 @@ void loop_timer_set(struct loop *l, struct loop_timer *t, uint64_t at_us);
 void loop_timer_stop(struct loop *l, struct loop_timer *t);
 /* Hands work over, from any thread. */
 void loop_post(struct loop *l, struct loop_job *job);
+/* From now on, after the last event the loop keeps looking for the next one so long before it
+ * sleeps; network cards are polled meanwhile where the kernel can. */
+void loop_spin(struct loop *l, uint32_t spin_us);
 /* Waits for events, at most until deadline_us (UINT64_MAX: for ever), and handles them. */
 void loop_turn(struct loop *l, uint64_t deadline_us);
 

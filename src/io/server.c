@@ -1,6 +1,7 @@
 #include "io/server.h"
 
 #include "base/limits.h"
+#include "io/cpus.h"
 #include "io/files.h"
 #include "io/log.h"
 #include "io/privs.h"
@@ -82,8 +83,8 @@ static bool write_pidfile(const char *path, struct diag *d)
 
 static unsigned worker_count(const struct config *c)
 {
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned n = c->server.workers ? c->server.workers : (unsigned)(cpus > 0 ? cpus : 1);
+    unsigned cpus[CPUS_MAX];
+    unsigned n = c->server.workers ? c->server.workers : MAX(cpus_allowed(cpus), 1u);
     return MIN(n, (unsigned)QSBR_READERS);
 }
 
@@ -135,6 +136,7 @@ static bool start_workers(struct server *s, const struct netaddr *addrs, int (*f
             return false;
         }
     }
+    unsigned cpus[CPUS_MAX], cpu_n = c->server.pin_workers ? cpus_allowed(cpus) : 0;
     s->workers = calloc(s->worker_n, sizeof *s->workers);
     for (unsigned i = 0; s->workers != NULL && i < s->worker_n; i++) {
         s->workers[i] = aligned_alloc(64, (sizeof(struct worker) + 63) / 64 * 64);
@@ -143,6 +145,8 @@ static bool start_workers(struct server *s, const struct netaddr *addrs, int (*f
             fprintf(stderr, "banyand: worker %u cannot be made: %s\n", i, strerror(errno));
             return false;
         }
+        if (cpu_n > 0)
+            s->workers[i]->cpu = (int)cpus[i % cpu_n];
     }
     for (unsigned i = 0; s->workers != NULL && i < s->worker_n; i++) {
         if (worker_start(s->workers[i]) != ST_OK) {

@@ -1,6 +1,7 @@
 #include "io/sock.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -150,6 +151,23 @@ int socket_tcp_listen(const struct netaddr *a, struct diag *d)
     }
     tune_listener(fd);
     return fd;
+}
+
+bool socket_steer(int fd, const unsigned *cpus, unsigned n)
+{
+    enum { PROGRAM_MAX = 2 + 2 * 256 };
+    struct sock_filter p[PROGRAM_MAX];
+    uint16_t at = 0;
+    n = MIN(n, 256u);
+    p[at++] =
+        (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_CPU));
+    for (unsigned i = 0; i < n; i++) {
+        p[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, cpus[i], 0, 1);
+        p[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, i);
+    }
+    p[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, UINT32_MAX); /* nobody: by hash */
+    struct sock_fprog prog = {at, p};
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &prog, sizeof prog) == 0;
 }
 
 bool socket_in_use(const struct netaddr *a, struct diag *d)

@@ -24,6 +24,9 @@ bool netaddr_is_any(const struct netaddr *a);
  */
 int socket_udp_listen(const struct netaddr *a, uint64_t buffer, struct diag *d);
 int socket_tcp_listen(const struct netaddr *a, struct diag *d);
+/* Of the sockets that share an address with fd, from now on the i-th bound gets what processor
+ * cpus[i] receives; what others receive is shared out by hash. False if the kernel cannot. */
+bool socket_steer(int fd, const unsigned *cpus, unsigned n);
 /* True if somebody else already serves this address: SO_REUSEPORT would hide that from bind. */
 bool socket_in_use(const struct netaddr *a, struct diag *d);
 /* A socket to ask others from: UDP bound to `from` (family ADDR_NONE in `from`: any address) and

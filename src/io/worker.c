@@ -2,8 +2,10 @@
 
 #include "base/limits.h"
 #include "dns/rr_type.h"
+#include "io/cpus.h"
 #include "io/log.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -92,6 +94,7 @@ enum status worker_init(struct worker *w, unsigned index, struct shared *sh,
     const struct served *s = atomic_load(&sh->current);
     memset(w, 0, sizeof *w);
     w->index = index;
+    w->cpu = -1;
     w->shared = sh;
     w->served = s;
     w->env = env_of(&w->random);
@@ -119,6 +122,7 @@ enum status worker_init(struct worker *w, unsigned index, struct shared *sh,
     w->upstream.ctx = w;
     w->upstream.reply = upstream_reply;
     w->upstream.failed = upstream_failed;
+    loop_spin(&w->loop, s->config->server.busy_poll_us);
     qsbr_quiescent(&sh->qsbr, index, qsbr_begin(&sh->qsbr));
     return front_listen(&w->front, addrs, fds, n);
 }
@@ -126,6 +130,9 @@ enum status worker_init(struct worker *w, unsigned index, struct shared *sh,
 static void *worker_main(void *arg)
 {
     struct worker *w = arg;
+    if (w->cpu >= 0 && !cpu_stay((unsigned)w->cpu))
+        log_event(LEVEL_WARNING, "pin-workers", "worker=%u cpu=%d text=\"%s\"", w->index, w->cpu,
+                  strerror(errno));
     while (!w->stop) {
         adopt(w);
         loop_turn(&w->loop, w->resolver ? resolver_deadline(w->resolver) : UINT64_MAX);

@@ -28,6 +28,7 @@ struct worker {
     struct service auth_service, resolver_service;
     pthread_t thread;
     unsigned index;
+    int cpu; /* to stay on; -1: any */
     bool started;
     bool stop; /* set on the worker's own thread, by a job */
     struct loop_job stop_job;
