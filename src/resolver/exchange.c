@@ -71,10 +71,12 @@ static void mix_case(const struct resolver *r, const uint8_t *name, struct name 
     }
 }
 
-static void question_write(struct resolver *r, struct lookup *l, struct exchange *x)
+static void question_write(struct resolver *r, struct lookup *l, struct exchange *x, struct now now)
 {
+    uint8_t options[4 + JAR_MAX];
     /* RFC 4035 section 3.2.1: DO always, so that what is kept serves those who validate too. */
     struct edns_out o = {.present = x->edns, .udp_size = r->opt->udp_size, .dnssec_ok = true};
+    o.options = bytes_of(options, jar_put(r, x, options, sizeof options, now));
     struct name mixed;
     /* A forwarder resolves for us. What it thinks bogus is for us to judge (RFC 4035
      * section 4.9.2). */
@@ -114,7 +116,7 @@ void exchange_send(struct resolver *r, struct lookup *l, unsigned address, struc
     x->random_case = r->opt->random_case && !s.no_case;
     x->timeout_ms = a->tcp ? MAX(s.timeout_ms, (uint32_t)TCP_TIMEOUT_MS) : s.timeout_ms;
     x->sent_us = now.mono_us;
-    question_write(r, l, x);
+    question_write(r, l, x, now);
     uint64_t due = now.mono_us + (uint64_t)x->timeout_ms * 1000;
     if (heap_set(&r->timers, &x->timer, MIN(due, l->job->budget.deadline_us)) != ST_OK) {
         exchange_free(r, x);
@@ -186,13 +188,24 @@ static const char *mismatch(const struct exchange *x, const struct netaddr *from
     return NULL;
 }
 
+/* What came may be forged: the same question, to where nobody can guess. */
+static void ask_by_tcp(struct resolver *r, struct exchange *x, enum reason why, struct now now)
+{
+    struct lookup *l = x->lookup;
+    struct trace_detail d = {.address = x->to, .zone = l->cut.zone.w};
+    note(l, now, why, &d);
+    r->count.upstream_mismatch++;
+    l->cut.address[x->address].tcp = true;
+    exchange_end(r, x);
+    l->phase = PHASE_ASK;
+    lookup_ready(r, l);
+}
+
 /* The question came back with letters in another case: over UDP it may be forged, so it is asked
  * over TCP; over TCP that is how the server is. */
 static bool other_case(struct resolver *r, struct exchange *x, struct bytes wire, struct now now)
 {
     size_t n = name_len(x->wire + MSG_HEADER);
-    struct lookup *l = x->lookup;
-    struct cut_address *a = &l->cut.address[x->address];
     if (!x->random_case || get_be16(wire.p + 4) == 0 ||
         memcmp(wire.p + MSG_HEADER, x->wire + MSG_HEADER, n) == 0)
         return false;
@@ -200,13 +213,7 @@ static bool other_case(struct resolver *r, struct exchange *x, struct bytes wire
         servers_no_case(r->servers, &x->to, now);
         return false;
     }
-    struct trace_detail d = {.address = x->to, .zone = l->cut.zone.w};
-    note(l, now, WHY_REPLY_CASE, &d);
-    r->count.upstream_mismatch++;
-    a->tcp = true;
-    exchange_end(r, x);
-    l->phase = PHASE_ASK;
-    lookup_ready(r, l);
+    ask_by_tcp(r, x, WHY_REPLY_CASE, now);
     return true;
 }
 
@@ -239,6 +246,29 @@ static void ignore(struct resolver *r, struct exchange *x, const struct netaddr 
     lookup_ready(r, l);
 }
 
+/* The reply to x, as far as the header and the question say. */
+static void take_reply(struct resolver *r, struct exchange *x, struct bytes wire, struct now now)
+{
+    struct msg m;
+    enum status st = ST_OK;
+    arena_reset(&r->scratch);
+    if (x->random_case) {
+        wire.p = case_restored(r, x, wire);
+        st = wire.p != NULL ? ST_OK : ST_ENOMEM;
+    }
+    if (st == ST_OK)
+        st = msg_parse(wire, &r->scratch, &m);
+    if (st == ST_OK && !jar_judge(r, x, &m, now)) {
+        ask_by_tcp(r, x, WHY_REPLY_COOKIE, now);
+        return;
+    }
+    x->answered = x->mismatches == 0;
+    if (x->to.family == ADDR_V6)
+        r->no_route = 0;
+    servers_answered(r->servers, &x->to, (uint32_t)MIN(now.mono_us - x->sent_us, UINT32_MAX), now);
+    reply_follow(r, x->lookup, x, st == ST_OK ? &m : NULL, now);
+}
+
 void resolver_reply(struct resolver *r, uint64_t id, const struct netaddr *from, struct bytes wire,
                     struct now now)
 {
@@ -254,21 +284,7 @@ void resolver_reply(struct resolver *r, uint64_t id, const struct netaddr *from,
     } else if (text != NULL) {
         ignore(r, x, from, text, now);
     } else if (!other_case(r, x, wire, now)) {
-        struct msg m;
-        x->answered = x->mismatches == 0;
-        arena_reset(&r->scratch);
-        enum status st = ST_OK;
-        if (x->random_case) {
-            wire.p = case_restored(r, x, wire);
-            st = wire.p != NULL ? ST_OK : ST_ENOMEM;
-        }
-        if (st == ST_OK)
-            st = msg_parse(wire, &r->scratch, &m);
-        if (x->to.family == ADDR_V6)
-            r->no_route = 0;
-        servers_answered(r->servers, &x->to, (uint32_t)MIN(now.mono_us - x->sent_us, UINT32_MAX),
-                         now);
-        reply_follow(r, l, x, st == ST_OK ? &m : NULL, now);
+        take_reply(r, x, wire, now);
     }
     resolver_run(r, now);
 }

@@ -312,6 +312,10 @@ static bool ask_again(struct lookup *l, const struct exchange *x, const struct m
     if (x->edns && !m->edns.present && (rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP)) {
         note(l, now, WHY_REPLY_NO_EDNS, &d); /* RFC 6891 section 7 */
         a->no_edns = true;
+    } else if (rcode == RCODE_BADCOOKIE && x->cookie > 0 && x->transport == TRANSPORT_UDP) {
+        note(l, now, WHY_REPLY_BAD_COOKIE, &d); /* RFC 7873 section 5.3: once, then over TCP */
+        a->tcp = a->cookie_again;
+        a->cookie_again = true;
     } else if ((m->h.flags & MSG_TC) != 0 && x->transport == TRANSPORT_UDP) {
         note(l, now, WHY_REPLY_TRUNCATED, &d);
         a->tcp = true;

@@ -9,6 +9,7 @@
  *     route.c      zones whose questions go to servers of the configuration
  *     choose.c     which address to ask next
  *     minimise.c   how much of the name to show it (RFC 9156)
+ *     cookies.c    those of other servers (RFC 7873)
  *     exchange.c   one upstream question and its answer: IDs, matching, time-outs
  *     classify.c   what a reply says
  *     bailiwick.c  which of its records may be believed
@@ -121,8 +122,9 @@ struct cut_address {
     bool bad; /* answered uselessly: not asked again for this zone */
     bool tcp; /* to be asked over TCP only */
     bool no_edns;
-    bool plain;      /* the last question went without EDNS */
-    bool edns_again; /* tried with it once more, for the sake of signatures */
+    bool plain;        /* the last question went without EDNS */
+    bool cookie_again; /* it wanted another cookie, and has got one */
+    bool edns_again;   /* tried with it once more, for the sake of signatures */
 };
 
 struct cut {
@@ -258,6 +260,8 @@ struct exchange {
     bool sent;     /* the driver has taken it */
     bool answered; /* by the first message that came */
     bool random_case;
+    uint8_t cookie; /* bytes of the cookie that was sent; 0: none */
+    uint8_t client_cookie[JAR_CLIENT];
     uint16_t qid;
     uint64_t sent_us;
     uint32_t timeout_ms;
@@ -417,6 +421,11 @@ void choose(struct resolver *r, struct lookup *l, struct now now);
 const struct route *route_find(const struct resolver *r, const struct lookup *l,
                                const uint8_t *name);
 void cut_route(struct resolver *r, struct lookup *l, const struct route *t, struct now now);
+
+/* cookies.c: the option that goes with the question to x->to; its length. */
+size_t jar_put(struct resolver *r, struct exchange *x, uint8_t *buf, size_t cap, struct now now);
+/* False: the reply has another cookie, or none where the server has given one before. */
+bool jar_judge(struct resolver *r, const struct exchange *x, const struct msg *m, struct now now);
 
 /* minimise.c: sets l->asked and l->asked_type */
 void minimise(const struct resolver *r, struct lookup *l);

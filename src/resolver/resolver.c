@@ -12,6 +12,7 @@ void resolver_options_default(struct resolver_options *opt)
                                      .ipv4 = true,
                                      .ipv6 = true,
                                      .minimise = true,
+                                     .cookies = true,
                                      .random_case = true,
                                      .nxdomain_cut = NXDOMAIN_CUT_SECURE,
                                      .prime = true,

@@ -60,6 +60,7 @@ struct resolver_options {
     bool ipv4, ipv6;        /* families to use upstream */
     bool minimise;          /* RFC 9156 */
     bool minimise_strict;   /* believes a "no such name" for a part of the name (section 3) */
+    bool cookies;           /* RFC 7873, upstream */
     bool random_case;       /* the question's letters carry random bits (0x20) */
     enum nxdomain_cut nxdomain_cut;
     bool prime;          /* RFC 9609, at the first need */

@@ -1,14 +1,19 @@
 #include "resolver/servers.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct server {
     struct netaddr addr;
     uint32_t srtt_us, rttvar_us;
-    uint64_t used_us;    /* mono time of the last news */
-    uint64_t no_edns_us; /* until then EDNS is left out */
-    uint64_t no_case_us; /* until then the question goes as it is */
+    uint64_t used_us;      /* mono time of the last news */
+    uint64_t no_edns_us;   /* until then EDNS is left out */
+    uint64_t no_case_us;   /* until then the question goes as it is */
+    uint64_t no_cookie_us; /* until then no cookie is sent */
+    uint64_t cookie_us;    /* when the client's part was made */
     uint8_t timeouts;
+    uint8_t cookie_size;
+    uint8_t cookie[JAR_MAX];
 };
 
 struct servers {
@@ -16,6 +21,10 @@ struct servers {
     uint32_t mask;
     struct server slot[];
 };
+
+/* A client's cookie says who it is as long as it stays the same, wherever it goes (RFC 7873 section
+ * 7.1). */
+#define COOKIE_LIFE_US UINT64_C(3600000000)
 
 enum {
     WAYS = 4, /* slots an address may stand in */
@@ -25,6 +34,7 @@ enum {
     FORGET_US = 120 * 1000000,
     NO_EDNS_US = 600 * 1000000,
     NO_CASE_US = 600 * 1000000,
+    NO_COOKIE_US = 600 * 1000000,
     /* What an unknown server is taken for, so that it gets its chance beside ones known to be slow.
      */
     UNKNOWN_US = 100000,
@@ -124,6 +134,39 @@ void servers_no_case(struct servers *s, const struct netaddr *a, struct now now)
     struct server *e = find(s, a, true, now);
     e->no_case_us = now.mono_us + NO_CASE_US;
     e->used_us = now.mono_us;
+}
+
+size_t servers_cookie(struct servers *s, const struct netaddr *a, const struct env *env,
+                      struct now now, uint8_t ret[JAR_MAX])
+{
+    struct server *e = find(s, a, true, now);
+    if (e->no_cookie_us > now.mono_us)
+        return 0;
+    if (e->cookie_size == 0 || now.mono_us - e->cookie_us > COOKIE_LIFE_US) {
+        put_be64(e->cookie, env_random64(env));
+        e->cookie_size = JAR_CLIENT;
+        e->cookie_us = now.mono_us;
+    }
+    memcpy(ret, e->cookie, e->cookie_size);
+    return e->cookie_size;
+}
+
+void servers_cookie_keep(struct servers *s, const struct netaddr *a, struct bytes cookie,
+                         struct now now)
+{
+    struct server *e = find(s, a, false, now);
+    if (e == NULL || cookie.n <= JAR_CLIENT || cookie.n > JAR_MAX || e->cookie_size == 0 ||
+        memcmp(e->cookie, cookie.p, JAR_CLIENT) != 0)
+        return;
+    memcpy(e->cookie, cookie.p, cookie.n);
+    e->cookie_size = (uint8_t)cookie.n;
+}
+
+void servers_cookie_forget(struct servers *s, const struct netaddr *a, struct now now)
+{
+    struct server *e = find(s, a, true, now);
+    e->cookie_size = 0;
+    e->no_cookie_us = now.mono_us + NO_COOKIE_US;
 }
 
 void servers_edns_again(struct servers *s, const struct netaddr *a, struct now now)

@@ -8,6 +8,8 @@
 #include "base/netaddr.h"
 #include "core/env.h"
 
+enum { JAR_CLIENT = 8, JAR_MAX = 40 }; /* bytes of a cookie (RFC 7873 section 4) */
+
 struct servers;
 
 struct server_info {
@@ -29,6 +31,15 @@ void servers_answered(struct servers *s, const struct netaddr *a, uint32_t rtt_u
 /* No answer within the time-out, or unreachable. */
 void servers_failed(struct servers *s, const struct netaddr *a, struct now now);
 void servers_no_edns(struct servers *s, const struct netaddr *a, struct now now);
+/* The cookie to send: that of ours for this server, with what it gave, if anything. Returns its
+ * length; 0 for a server that has lost interest in cookies. */
+size_t servers_cookie(struct servers *s, const struct netaddr *a, const struct env *env,
+                      struct now now, uint8_t ret[JAR_MAX]);
+/* What it gave: a whole cookie, ours in front. One without a server's part changes nothing. */
+void servers_cookie_keep(struct servers *s, const struct netaddr *a, struct bytes cookie,
+                         struct now now);
+/* Over TCP it left the cookie out that it once gave: no more of them for a while. */
+void servers_cookie_forget(struct servers *s, const struct netaddr *a, struct now now);
 /* Over TCP, where nobody can forge: it changes the case of names. */
 void servers_no_case(struct servers *s, const struct netaddr *a, struct now now);
 /* Forgets the lack of EDNS. */

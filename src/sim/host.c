@@ -1,10 +1,13 @@
 #include "sim/host.h"
 
+#include "dns/codes.h"
+#include "dns/edns.h"
 #include "dns/encode.h"
 #include "dns/msg.h"
 #include "sim/pick.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     SLOW_US = 1000000,
@@ -225,6 +228,48 @@ static void forget_dnssec(struct visit *v, uint8_t *buf, size_t cap)
         v->rq->wire = bytes_of(buf, n);
 }
 
+/* The query with the client's part of its cookie alone: as from one who has never been here. */
+static void forget_cookie(struct visit *v, uint8_t *buf, size_t cap)
+{
+    const struct query_view *q = &v->q;
+    uint8_t room[16];
+    struct writer w = wr_of(room, sizeof room);
+    if (!q->has_question || !q->edns.has_cookie)
+        return;
+    edns_put(&w, EDNS_COOKIE, bytes_of(q->edns.cookie.p, 8));
+    struct edns_out edns = {.present = true,
+                            .udp_size = q->edns.udp_size,
+                            .version = q->edns.version,
+                            .dnssec_ok = q->edns.dnssec_ok,
+                            .options = wr_done(&w)};
+    size_t n =
+        encode_query(buf, cap, q->h.id, q->h.flags, q->q.name.w, q->q.type, q->q.rclass, &edns);
+    if (n > 0)
+        v->rq->wire = bytes_of(buf, n);
+}
+
+/* How this server takes cookies, for this query. */
+static void set_cookies(struct visit *v)
+{
+    struct auth_options *o = &v->h->options;
+    bool want = !has(v, FAULT_NO_COOKIE),
+         require = has(v, FAULT_BAD_COOKIE) || has(v, FAULT_ALWAYS_BAD_COOKIE);
+    if (o->cookies == want && o->require_cookie == require)
+        return;
+    o->cookies = want;
+    o->require_cookie = require;
+    auth_swap(v->h->auth, v->h->table, o);
+}
+
+/* Another client's cookie in the answer. */
+static void change_cookie(struct visit *v)
+{
+    static const uint8_t option[4] = {0, EDNS_COOKIE, 0, 24};
+    uint8_t *p = memmem(v->rq->out, v->n, option, sizeof option);
+    if (p != NULL && p + 4 < v->rq->out + v->n)
+        p[4] ^= 1;
+}
+
 /* What a middlebox of old leaves of an answer: types that it knows. */
 static bool is_plain(void *ctx, const struct rr_view *rr)
 {
@@ -258,6 +303,8 @@ static void spoil(struct visit *v)
         return;
     if (has(v, FAULT_STRIP))
         strip(v);
+    if (has(v, FAULT_WRONG_COOKIE))
+        change_cookie(v);
     if (has(v, FAULT_WRONG_ID))
         put_be16(m, (uint16_t)(get_be16(m) + 1));
     if (has(v, FAULT_NOT_A_RESPONSE))
@@ -343,6 +390,9 @@ void host_ask(struct host *h, struct request *rq, struct prng *rnd, struct arena
         uint8_t plain[WIRE_MAX];
         if (has(&v, FAULT_STRIP) || has(&v, FAULT_NO_DO))
             forget_dnssec(&v, plain, sizeof plain);
+        else if (has(&v, FAULT_ALWAYS_BAD_COOKIE))
+            forget_cookie(&v, plain, sizeof plain);
+        set_cookies(&v);
         struct service s = auth_service(h->auth);
         if (s.handle(s.ctx, rq, &v.n) != OUTCOME_ANSWER)
             return;

@@ -252,6 +252,7 @@ static void choose_conditions(struct run *u)
     u->ropt.prime = prng_below(&u->r, 4) > 0;
     u->ropt.ipv6 = prng_below(&u->r, 3) > 0;
     u->ropt.random_case = prng_below(&u->r, 3) > 0;
+    u->ropt.cookies = prng_below(&u->r, 3) > 0;
     u->ropt.max_clients = 1000;
 }
 
