@@ -81,14 +81,14 @@ static bool fits(const char *pattern, const uint8_t *name)
 
 static void put_record(struct encode *e, char *text)
 {
-    char section, owner[300], type[20];
+    char section, owner[500], type[20];
     unsigned ttl;
     int at = 0;
     uint8_t rd[600];
     uint16_t code;
     struct writer w = wr_of(rd, sizeof rd);
     struct diag d = {0};
-    if (sscanf(text, " %c %299s %u %19s %n", &section, owner, &ttl, type, &at) < 4 ||
+    if (sscanf(text, " %c %499s %u %19s %n", &section, owner, &ttl, type, &at) < 4 ||
         !rr_type_parse(bytes_str(type), &code) ||
         rdata_parse_line(code, bytes_str(text + at), name_root, &w, &d) != ST_OK) {
         test_fail(__FILE__, __LINE__, "bad record: %s", text);
@@ -115,12 +115,12 @@ static size_t serve(struct world *w, const struct effect *e, const char *lines, 
     if (msg_parse(e->data, &a, &m) != ST_OK)
         test_fail(__FILE__, __LINE__, "the resolver sent something broken");
     for (const char *p = lines; *p != 0; p += strcspn(p, "\n") + (p[strcspn(p, "\n")] == '\n')) {
-        char line[4096], name[300], type[20], flags[100];
+        char line[4096], name[500], type[20], flags[100];
         unsigned ip;
         int at = 0;
         uint16_t code = 0;
         snprintf(line, sizeof line, "%.*s", (int)strcspn(p, "\n"), p);
-        if (sscanf(line, "%u %299s %19s %99[^; ]%n", &ip, name, type, flags, &at) < 4)
+        if (sscanf(line, "%u %499s %19s %99[^; ]%n", &ip, name, type, flags, &at) < 4)
             continue;
         bool any = strcmp(type, "*") == 0 || rr_type_parse(bytes_str(type), &code);
         if (!any || ip != e->to.a[3] || !fits(name, m.q.name.w) || (code && code != m.q.type) ||
@@ -217,14 +217,14 @@ static void end(struct world *w)
 
 static void ask(struct world *w, const char *q)
 {
-    char name[300] = "", type[20] = "A", flags[100] = "";
+    char name[500] = "", type[20] = "A", flags[100] = "";
     uint16_t code = RR_A;
     if (*q == '+') {
         w->now.mono_us += (uint64_t)atoi(q + 1) * 1000000;
         w->now.wall_s += (uint64_t)atoi(q + 1);
         return;
     }
-    sscanf(q, "%299s %19s %99s", name, type, flags);
+    sscanf(q, "%499s %19s %99s", name, type, flags);
     (void)rr_type_parse(bytes_str(type), &code);
     struct edns_out o = {.present = !has(flags, "plain"), .udp_size = 1232};
     uint8_t host = has(flags, "stranger") ? 9 : 1, client[] = {host == 9 ? 198 : 127, 0, 0, host};
@@ -582,10 +582,12 @@ TEST(ids_are_spread)
 TEST(a_long_explanation_is_cut)
 {
     static struct world w;
-    static char label[200], lines[600], q[300]; /* four characters for each byte of the label */
+    static char label[400], lines[800], q[500]; /* four characters for each byte of the labels */
     memset(&w, 0, sizeof w);
     for (size_t i = 0; i < 48; i++)
         memcpy(label + 4 * i, "\\001", 5);
+    memcpy(label + 192, ".", 1);
+    memcpy(label + 193, label, 192);
     snprintf(lines, sizeof lines,
              "3 * * rcode=5\n2 *.example.org * -; u %s.example.org. 3600 NS ns.example.org.; "
              "x ns.example.org. 3600 A 192.0.2.3\n",
