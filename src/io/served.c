@@ -214,6 +214,7 @@ static enum status set_resolver(struct served *s, const struct served_how *how, 
     r->timeout_ms = c->resolver.timeout_ms;
     r->max_clients = MAX(c->resolver.max_clients / how->workers, 1u);
     r->identity = c->server.identity;
+    r->keepalive_ms = s->auth.keepalive_ms;
     r->cookie_key = s->auth.cookie_key;
     r->error_reporting = c->resolver.error_reporting;
     r->aggressive = c->resolver.aggressive;

@@ -20,6 +20,7 @@ void resolver_options_default(struct resolver_options *opt)
                                      .ttl_max_s = 86400,
                                      .negative_ttl_max_s = 3600,
                                      .timeout_ms = 376,
+                                     .keepalive_ms = 10000,
                                      .max_clients = 10000};
 }
 
@@ -59,7 +60,7 @@ void resolver_swap(struct resolver *r, const struct resolver_options *opt)
     r->shared.cookies = true;
     bool given = (opt->cookie_key.k0 | opt->cookie_key.k1) != 0;
     r->shared.key = given ? opt->cookie_key : r->own_cookie_key;
-    r->shared.keepalive_ms = 10000;
+    r->shared.keepalive_ms = opt->keepalive_ms;
     r->shared.nsid =
         opt->identity != NULL ? bytes_str(opt->identity) : (struct bytes){.p = NULL, .n = 0};
 }

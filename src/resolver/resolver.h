@@ -67,6 +67,7 @@ struct resolver_options {
     bool query_loopback; /* may servers be at 127.0.0.0/8 and ::1? default no */
     uint32_t ttl_min_s, ttl_max_s, negative_ttl_max_s;
     uint32_t timeout_ms;           /* for a server never asked before (376 ms in Unbound) */
+    uint32_t keepalive_ms;         /* TCP idle time told to clients (RFC 7828); 0: none */
     uint32_t max_clients;          /* client queries waiting at once on this worker */
     const char *identity;          /* NSID */
     struct hash_key cookie_key;    /* RFC 9018, the same on all workers; zero: one of its own */
