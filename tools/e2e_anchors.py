@@ -333,6 +333,9 @@ def part_roll():
     t.start()
     ok(t.ask() == 'SERVFAIL', 'without the option the configured anchor would have led nowhere', t.text)
     ok('stay as they are configured' in t.ctl('anchors').stdout and t.stat('points') is None, 'which `ctl anchors` tells', t.ctl('anchors').stdout)
+    j = json.loads(t.ctl('anchors', '--json').stdout)
+    ok(j['validate'] and not j['followed'] and [p['zone'] for p in j['points']] == ['.']
+       and [k['tag'] for k in j['points'][0]['keys']] == [old.tag], '`ctl anchors --json` has those in use, followed or not', j)
     t.stop()
 
 

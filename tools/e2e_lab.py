@@ -181,6 +181,16 @@ def dying(env, s):
         ok(not os.path.exists(f'/proc/{pid}') or open(f'/proc/{pid}/stat').read().split()[2] == 'Z',
            f'process {pid} has ended')
     ok(banyan('lab', 'down', env=env).returncode == 0, 'a second down harms nothing')
+    faults = os.path.join(env['BANYAN_LAB_RUN'], 'faults')
+    os.makedirs(faults)
+    r = banyan('lab', 'up', env=env)
+    ok(r.returncode == 1 and faults in r.stderr and '--run' in r.stderr, 'a folder where the faults are to stand: no lab, and it says why', r.stderr)
+    os.rmdir(faults)
+    with open(faults, 'w') as f:
+        f.write('sig-expired www.example.org.\n')
+    r = banyan('lab', 'up', env=env)
+    ok(r.returncode == 0 and 'an earlier run' in r.stdout and 'cleared' in r.stdout, 'faults of an earlier run are cleared, with a word', r.stdout + r.stderr)
+    banyan('lab', 'down', env=env)
 
 
 def namespace_form(env):

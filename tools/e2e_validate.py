@@ -262,7 +262,45 @@ def part_off(lab):
         ok(r is not None and r.rcode() == 0 and not r.flags & dns.flags.AD and sigs(r) > 0,
            'validate: no: a broken zone is answered, without AD, with its signatures for DO', r)
         ok(s.verdict('www.example.com') == 'insecure', 'validate: no: no AD for anything')
+        said, j = s.ctl('anchors').stdout, json.loads(s.ctl('anchors', '--json').stdout)
+        ok('validation is off' in said and j == {'validate': False, 'followed': False, 'points': []}, 'validate: no: ctl anchors says so', f'{said}{j}')
+        ok('validation: off (resolver.validate: no)' in s.ctl('status').stdout, 'and so does the status', s.ctl('status').stdout)
     lab.banyan('fix')
+
+
+CHECKED = (('trust-anchors', '', 'the file is empty'), ('trust-anchors', None, 'No such file'),
+           ('trust-anchors', '. IN DS 20326 8 2 E06D4\n', ':1:'), ('trust-anchors', '; nothing\n', 'no trust anchor'),
+           ('root-hints', '', 'the file is empty'), ('root-hints', None, 'No such file'), ('root-hints', '. IN NSS a.\n', ':1:1: error'),
+           ('zones', None, 'No such file'), ('zones', '@ 300 SOA a b 1 2 3 4 5\n@ 300 NS a\na 300 A 1.2.3\n', ':3:9: error'))
+
+
+def part_config(lab):
+    """`banyan config check` reads the files that a configuration names, as the server would."""
+    s = Server(lab, None, start=False)
+
+    def check():
+        return subprocess.run([BANYAN, 'config', 'check', s.conf], capture_output=True, text=True, timeout=60)
+    s.configure([os.path.join(lab.run, 'anchor.ds')])
+    r = check()
+    ok(r.returncode == 0 and r.stdout.endswith('is good\n') and not r.stderr, 'config check: all files are good', r.stdout + r.stderr)
+    for option, text, words in CHECKED:
+        path = s.file('file', text or '')
+        if text is None:
+            os.remove(path)
+        more = {'root-hints': path} if option == 'root-hints' else {}
+        s.configure([path] if option == 'trust-anchors' else None, **more)
+        if option == 'zones':
+            with open(s.conf) as f:
+                conf = json.load(f)
+            with open(s.conf, 'w') as f:
+                json.dump(dict(conf, zones=[{'name': 'example.org', 'file': path}]), f)
+        r = check()
+        ok(r.returncode == 1 and path in r.stderr and words in r.stderr and 'hint:' in r.stderr, f'config check: {option}: {words}',
+           r.stdout + r.stderr)
+    s.configure(None, negative_trust_anchors=[{'name': 'example.org', 'until': '2026-01-01T00:00:00Z'}])
+    r = check()
+    ok(r.returncode == 0 and 'warning' in r.stderr and 'example.org. ended' in r.stderr, 'config check: a negative anchor that is over: a warning',
+       r.stdout + r.stderr)
 
 
 def part_negative(lab):
@@ -328,6 +366,7 @@ def part_reload(lab):
         r = s.ctl('reload')
         ok(r.returncode != 0 and '/nonexistent/anchor' in r.stdout + r.stderr + s.text() and s.verdict('www.example.org') == 'secure',
            'a reload with a missing file fails, and what was in force stays', r.stdout + r.stderr)
+        ok('nothing was changed' in r.stderr and 'trust-anchors: changed' not in r.stdout, 'and does not tell of changes that are none', r.stdout + r.stderr)
 
 
 # recipe, target, question, who must act, a word that must be there
@@ -511,7 +550,7 @@ def part_clock(lab):
         s.end()
 
 
-PARTS = (part_anchors, part_off, part_negative, part_bits, part_reload, part_words, part_delv, part_behind, part_clock)
+PARTS = (part_anchors, part_off, part_config, part_negative, part_bits, part_reload, part_words, part_delv, part_behind, part_clock)
 
 
 def main():

@@ -1,6 +1,7 @@
 /* banyan config: everything about configurations that needs no running server. */
 #include "app/cmd_config.h"
 
+#include "app/config_files.h"
 #include "config/config.h"
 #include "io/server.h"
 
@@ -11,7 +12,9 @@
 static const char usage[] =
     "usage: banyan config COMMAND\n"
     "\n"
-    "  check FILE [--json]         are there mistakes? (status 1 if so)\n"
+    "  check FILE [--json]         are there mistakes, in it or in the files that it names? "
+    "(status 1 "
+    "if so)\n"
     "  dump [--effective] [FILE]   the configuration as it is read; --effective: with all "
     "defaults\n"
     "  explain [OPTION|SECTION]    what it means, its bounds and its default\n"
@@ -46,12 +49,17 @@ static int check(const char *file, bool as_json)
     if (as_json)
         putchar('[');
     enum status st = config_read_file(file, &sink, &c);
+    if (st == ST_OK) {
+        config_files_check(c, file, &sink);
+        st = sink.errors == 0 ? ST_OK : ST_ESEMANTIC;
+    }
     if (as_json)
         puts("]");
     else if (st == ST_OK)
         printf("%s is good%s\n", file, sink.warnings ? ", with warnings" : "");
     else
-        fprintf(stderr, "%u error%s in %s\n", sink.errors, sink.errors == 1 ? "" : "s", file);
+        fprintf(stderr, "%u error%s in %s and the files that it names\n", sink.errors,
+                sink.errors == 1 ? "" : "s", file);
     config_free(c);
     return st == ST_OK ? 0 : 1;
 }

@@ -401,6 +401,15 @@ static int up_in_namespace(struct lab_state *s, const struct lab_options *opt,
     return 0;
 }
 
+/* The servers would read it, or fail to write it at the first `banyan lab break`. */
+static int not_cleared(const char *path)
+{
+    struct diag d = {0};
+    diag_set(&d, SEV_ERROR, "faults", "remove it, or give another folder with --run",
+             "%s is in the way and cannot be removed: %s", path, strerror(errno));
+    return failed(&d);
+}
+
 int lab_up(const struct lab_options *opt)
 {
     struct lab_state s, old;
@@ -423,7 +432,10 @@ int lab_up(const struct lab_options *opt)
     if (!lab_data_dir(opt->data, s.data, &d) || !make_run_dir(s.dir, &d))
         return failed(&d);
     lab_path(faults, s.dir, "faults");
-    (void)unlink(faults); /* a new lab is whole */
+    if (unlink(faults) == 0) /* a new lab is whole */
+        printf("Faults of an earlier run were still in %s: cleared.\n", faults);
+    else if (errno != ENOENT)
+        return not_cleared(faults);
     lab_path(s.control, s.dir, "control");
     lab_path(s.hints, s.dir, "root.hints");
     if (lab_topology(s.data, &t) != ST_OK)

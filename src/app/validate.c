@@ -1,6 +1,7 @@
 #include "app/validate.h"
 
 #include "dns/rr_type.h"
+#include "resolver/machine.h"
 
 #include <stdio.h>
 
@@ -24,6 +25,13 @@ struct walker {
     unsigned n;
     const char *trouble; /* of the last question without a reply */
 };
+
+/* Each step has a budget of its own: somebody waits for this answer, and may wait longer than a
+ * resolver lets one question work. What it cost is told. */
+static void count_cost(struct walker *w, const struct budget *b)
+{
+    w->out->signatures += b->spent[BUDGET_SIGNATURES];
+}
 
 /* What a walk to a zone has found. */
 struct ground {
@@ -223,6 +231,7 @@ static enum status walk(struct walker *w, const uint8_t *target, struct ground *
         struct chain_link *l = begin_step(w, c, &q, r, anchor);
         name_copy(ret->blame.w, q.zone);
         st = chain_feed(c, &j, r);
+        count_cost(w, &b);
         bool ended = st == ST_OK && !chain_next(c, &more);
         struct verdict v = chain_verdict(c);
         if (ended && v.trust == TRUST_INSECURE && l != NULL && q.type == RR_DS)
@@ -329,7 +338,8 @@ static const uint8_t *claimed(const struct reply *r, const struct reply_set *s)
     return most;
 }
 
-static void settle(struct walker *w, const struct verdict *v, const uint8_t *blame)
+static void settle(struct walker *w, const struct reply *r, const struct verdict *v,
+                   const uint8_t *blame)
 {
     struct validation *o = w->out;
     if (v->trust <= o->trust)
@@ -338,6 +348,10 @@ static void settle(struct walker *w, const struct verdict *v, const uint8_t *bla
     o->verdict = *v;
     name_copy(o->blame.w, blame);
     o->silent = v->reason == TRUST_NO_REPLY;
+    struct insecure hashed = {.reason = v->reason};
+    for (unsigned i = 0; r != NULL && v->reason == TRUST_ITERATIONS && i < r->n; i++)
+        if (insecure_nsec3(&r->set[i].set, &hashed))
+            o->iterations = hashed.iterations;
     if (o->silent && w->trouble != NULL)
         snprintf(o->trouble, sizeof o->trouble, "%s", w->trouble);
 }
@@ -372,7 +386,9 @@ static enum status judge_by(struct walker *w, const struct reply *r, struct zone
     const struct judge j = {.rules = &w->rules, .hasher = w->hasher, .budget = &b};
     struct name room;
     const uint8_t *next;
-    return reply_judge(&j, keys, r, ret, &room, &next);
+    enum status st = reply_judge(&j, keys, r, ret, &room, &next);
+    count_cost(w, &b);
+    return st;
 }
 
 /* A zone further down than the signatures say may be on the same servers: then its keys count, or
@@ -428,7 +444,7 @@ static enum status one_name(struct walker *w, const struct reply *r, bool *ret_m
         show_answer(w, r, s, &g, &v);
     }
     if (st == ST_OK)
-        settle(w, &v, g.keys != NULL ? zone_keys_name(g.keys) : g.blame.w);
+        settle(w, r, &v, g.keys != NULL ? zone_keys_name(g.keys) : g.blame.w);
     zone_keys_free(g.keys);
     return st;
 }
@@ -465,7 +481,7 @@ static void no_verdict(struct walker *w, enum trust_reason why, const uint8_t *n
 {
     struct verdict v = {.trust = TRUST_LIMIT, .reason = why, .type = type};
     name_copy(v.owner.w, name);
-    settle(w, &v, name);
+    settle(w, NULL, &v, name);
 }
 
 /* Follows the answer from name to name, each judged by the keys of its own zone. */
@@ -527,11 +543,15 @@ enum status validate(const struct validate_source *s, const struct anchors *anch
 {
     *ret = (struct validation){.trust = TRUST_SECURE, .now = now};
     arena_init(&ret->arena, 1 << 18, VALIDATE_BYTES);
-    struct walker w = {.source = s,
-                       .anchors = anchors,
-                       .out = ret,
-                       .rules = {.now = (uint32_t)now.wall_s, .skew = LIMIT_CLOCK_SKEW_S},
-                       .hasher = nsec3_hasher_new()};
+    /* No signature is checked, or counted, twice. Nobody else sees it: the key need not be secret.
+     */
+    struct sig_memo *memo = sig_memo_new(&(struct hash_key){1, 2});
+    struct walker w = {
+        .source = s,
+        .anchors = anchors,
+        .out = ret,
+        .rules = {.now = (uint32_t)now.wall_s, .skew = LIMIT_CLOCK_SKEW_S, .memo = memo},
+        .hasher = nsec3_hasher_new()};
     w.asked = arena_zalloc(&ret->arena, VALIDATE_QUESTIONS * sizeof *w.asked);
     ret->link = arena_alloc(&ret->arena, VALIDATE_LINKS * sizeof *ret->link);
     enum status st = ST_ENOMEM;
@@ -539,6 +559,7 @@ enum status validate(const struct validate_source *s, const struct anchors *anch
         st = follow(&w, name, type);
     ret->stripped = st == ST_OK && is_stripped(&w);
     nsec3_hasher_free(w.hasher);
+    sig_memo_free(memo);
     return st;
 }
 

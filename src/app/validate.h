@@ -72,6 +72,7 @@ struct chain_link {
 struct validation {
     enum trust trust;
     struct verdict verdict;       /* the worst of the answer */
+    uint32_t iterations;          /* of NSEC3, where there are too many */
     struct name blame;            /* the zone whose data it is about */
     bool silent;                  /* no verdict, since a question that matters found no reply */
     bool stripped;                /* not even the anchor's zone comes with signatures */
@@ -79,6 +80,7 @@ struct validation {
     struct now now;
     struct bytes wire; /* the reply to the question itself; empty: there is none */
     unsigned questions;
+    uint32_t signatures; /* units of BUDGET_SIGNATURES that checking it cost */
     struct chain_link *link;
     unsigned links;
     struct arena arena; /* all lives here */

@@ -136,6 +136,7 @@ void validation_json(const struct validation *v, struct json *j)
     if (validation_first_end(v, &end) != NULL)
         kv_time(j, "until", end, v->now);
     json_kv_uint(j, "questions", v->questions);
+    json_kv_uint(j, "signatures", v->signatures);
     json_key(j, "chain");
     json_array(j);
     for (unsigned i = 0; i < v->links; i++)

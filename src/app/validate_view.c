@@ -288,7 +288,8 @@ static void mismatch_why(const struct chain_link *l, struct text *out)
 /* As a resolver tells its clients; only that nobody serves anything here. */
 static void insecure_why(const struct validation *v, struct text *out)
 {
-    struct insecure i = {.reason = v->verdict.reason, .zone = v->blame.w};
+    struct insecure i = {
+        .reason = v->verdict.reason, .zone = v->blame.w, .iterations = v->iterations};
     for (unsigned k = 0; k < v->links; k++)
         if (v->link[k].kind <= LINK_ZONE && name_equal(v->link[k].name.w, i.zone))
             i.ds = &v->link[k].ds;
@@ -353,8 +354,15 @@ static void hints(const struct view *w, const char *server)
 {
     const struct validation *v = w->v;
     const char *words = NULL;
-    if (v->trust <= TRUST_INSECURE)
+    if (v->trust <= TRUST_INSECURE) {
+        if (v->signatures > budget_limit(BUDGET_SIGNATURES))
+            text_fmt(
+                w->out,
+                ";;   hint: checking it cost %u signatures; a resolver that stops at %u for one "
+                "question, as banyand does, answers SERVFAIL\n",
+                v->signatures, budget_limit(BUDGET_SIGNATURES));
         return;
+    }
     if (v->stripped && !v->silent && server[0] != '\0')
         words = "not even the zone of the trust anchor comes with signatures: this server, or "
                 "something before it, takes them out; the zone may be fine";

@@ -144,6 +144,9 @@ static void check_row(const struct option *o)
             snprintf(word, sizeof word, "%.*s", (int)w.n, (const char *)w.p);
             test_point(accepts(o, word), "%s takes %s", o->path, word);
         }
+        if (accepts(o, "yes"))
+            test_point(accepts(o, "true") && accepts(o, "false"), "%s takes true and false",
+                       o->path);
         test_point(!accepts(o, "other") && !accepts(o, "error|warning"), "%s refuses other words",
                    o->path);
         break;

@@ -88,6 +88,20 @@ static bool word_read(const struct value_reader *vr, const struct option *o, con
             return true;
         }
     }
+    /* Where yes and no are among the words, what else a switch may be called is, too: some were
+     * switches before. */
+    static const struct {
+        const char *said, *meant;
+    } same[] = {{"true", "yes"}, {"on", "yes"}, {"false", "no"}, {"off", "no"}};
+    for (size_t k = 0; k < ARRAY_LEN(same); k++) {
+        if (strlen(same[k].said) != n || memcmp(same[k].said, text, n) != 0)
+            continue;
+        for (unsigned i = 0; option_choice(o, i, &w); i++)
+            if (bytes_equal(w, bytes_str(same[k].meant))) {
+                *ret = i;
+                return true;
+            }
+    }
     text_str(vr->why, "must be ");
     option_type_text(o, vr->why);
     return false;

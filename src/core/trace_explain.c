@@ -132,6 +132,15 @@ static void put_troubles(const struct trace *t, bool said, struct text *out)
     }
     text_str(out, " On the way something went wrong that did no harm this time: ");
     trace_sentence(t, e, out);
+    const struct trace_detail *d = trace_detail_of(t, e);
+    if (e->reason >= WHY_BOGUS_OK && d->address.family != ADDR_NONE) {
+        /* Others of its servers did better: so it is this one. */
+        text_str(out, " (sent by ");
+        netaddr_text(&d->address, out);
+        text_str(out,
+                 "; another server sent what is good: that one has to be brought up to date, or "
+                 "what stands before it mended)");
+    }
     text_char(out, '.');
 }
 

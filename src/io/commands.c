@@ -2,9 +2,11 @@
  * own threads. */
 #include "base/when.h"
 #include "core/trace_render.h"
+#include "crypto/key.h"
 #include "dns/codes.h"
 #include "dns/rdata.h"
 #include "dns/rr_type.h"
+#include "dnssec/dnskey.h"
 #include "io/anchor_keeper.h"
 #include "io/ctl.h"
 #include "io/log.h"
@@ -377,9 +379,13 @@ static void show_static_anchors(const struct server *s, struct text *out)
     const struct anchors *a = s->served->resolver.anchors;
     const struct rrset *set;
     char name[NAME_TEXT_MAX];
-    text_str(out, a != NULL ? "trust anchors stay as they are configured: "
-                              "resolver.trust-anchor-state would follow changes of keys\n"
-                            : "there are no trust anchors: nothing is validated\n");
+    text_str(out,
+             !s->served->config->resolver.validate
+                 ? "validation is off (resolver.validate: no): nothing is validated, and trust "
+                   "anchors are not read\n"
+             : a != NULL ? "trust anchors stay as they are configured: "
+                           "resolver.trust-anchor-state would follow changes of keys\n"
+                         : "there are no trust anchors: nothing is validated\n");
     for (unsigned i = 0; a != NULL && (set = anchors_at(a, i)) != NULL; i++) {
         struct rdata_iter it = rdata_iter(set);
         for (struct bytes rd; rdata_iter_next(&it, &rd);) {
@@ -388,6 +394,44 @@ static void show_static_anchors(const struct server *s, struct text *out)
             text_char(out, '\n');
         }
     }
+}
+
+/* The same members as those of anchors that are followed, as far as there is something to say. */
+static void static_anchors_json(const struct server *s, struct json *j)
+{
+    const struct anchors *a = s->served->resolver.anchors;
+    const struct rrset *set;
+    char name[NAME_TEXT_MAX];
+    json_array(j);
+    for (unsigned i = 0; a != NULL && (set = anchors_at(a, i)) != NULL; i++) {
+        struct rdata_iter it = rdata_iter(set);
+        struct ds d;
+        json_object(j);
+        json_kv_str(j, "zone", name_str(set->owner, name));
+        json_key(j, "alarms");
+        json_array(j);
+        json_array_end(j);
+        json_key(j, "keys");
+        json_array(j);
+        for (struct bytes rd; rdata_iter_next(&it, &rd);) {
+            struct text t = text_heap(1 << 10);
+            if (!ds_read(rd, &d))
+                continue;
+            const char *algorithm = sec_algorithm_name(d.algorithm);
+            rdata_text(RR_DS, rd, &t);
+            json_object(j);
+            json_kv_uint(j, "tag", d.tag);
+            json_kv_str(j, "algorithm", algorithm != NULL ? algorithm : "unknown");
+            json_kv_str(j, "state", "configured");
+            json_kv_bool(j, "trusted", true);
+            json_kv_str(j, "ds", text_cstr(&t));
+            json_object_end(j);
+            text_free(&t);
+        }
+        json_array_end(j);
+        json_object_end(j);
+    }
+    json_array_end(j);
 }
 
 static void show_anchors(const struct server *s, bool json, struct text *out)
@@ -401,14 +445,13 @@ static void show_anchors(const struct server *s, bool json, struct text *out)
     if (!json)
         return;
     json_object(&j);
+    json_kv_bool(&j, "validate", s->served->resolver.anchors != NULL);
     json_kv_bool(&j, "followed", followed);
     json_key(&j, "points");
-    if (followed) {
+    if (followed)
         anchor_keeper_json(s->anchors, now_read(), &j);
-    } else {
-        json_array(&j);
-        json_array_end(&j);
-    }
+    else
+        static_anchors_json(s, &j);
     json_object_end(&j);
     text_char(out, '\n');
 }
@@ -417,7 +460,11 @@ static void show_anchors(const struct server *s, bool json, struct text *out)
 static void summarise_anchors(const struct server *s, struct text *out)
 {
     struct anchor_summary a;
-    if (s->anchors == NULL)
+    if (s->shared.cache != NULL && s->served->resolver.anchors == NULL)
+        text_str(out, s->served->config->resolver.validate
+                          ? "validation: off, for want of a trust anchor\n"
+                          : "validation: off (resolver.validate: no)\n");
+    if (s->anchors == NULL || !s->served->config->resolver.validate)
         return;
     anchor_keeper_summary(s->anchors, now_read(), &a);
     text_fmt(out, "trust anchors: followed (RFC 5011), %llu keys trusted, %llu waiting",

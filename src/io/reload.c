@@ -51,6 +51,7 @@ static void *reload_main(void *arg)
     struct diag_sink sink = {say_diag, r, 0, 0};
     struct config *c = NULL;
     struct zone_set *zones = NULL;
+    struct text changes = text_heap(1 << 20); /* told only if they come into force */
     struct zone_set_how how = {.old = s->served->zones,
                                .only = r->has_only ? r->only.w : NULL,
                                .only_due = r->what != RELOAD_ALL,
@@ -69,7 +70,7 @@ static void *reload_main(void *arg)
         st = ST_ESEMANTIC;
     }
     if (st == ST_OK) {
-        r->restarts = config_diff(s->served->config, c, &r->say);
+        r->restarts = config_diff(s->served->config, c, &changes);
         st = zone_set_load(c, &how, &r->say, &zones);
     }
     struct served_how as = {.cookie_key = s->cookie_key,
@@ -80,8 +81,15 @@ static void *reload_main(void *arg)
         st = served_new(c, zones, &as, &r->say, &r->served);
     else
         config_free(c);
-    if (st != ST_OK)
+    if (st == ST_OK) {
+        text_bytes(&changes, r->say.p, r->say.n);
+        const struct text said = r->say;
+        r->say = changes;
+        changes = said;
+    } else {
         r->served = NULL;
+    }
+    text_free(&changes);
     if (st == ST_ENOTFOUND)
         text_str(&r->say, "there is no such zone in the configuration\n");
     loop_post(&s->loop, &r->job);

@@ -14,7 +14,8 @@ static void published_words(const struct rrset *dnskey, struct text *t)
     unsigned n = 0;
     for (struct bytes rd; n < 8 && rdata_iter_next(&it, &rd);)
         if (dnskey_read(rd, &k))
-            text_fmt(t, "%s%u", n++ > 0 ? ", " : "", k.tag);
+            text_fmt(t, "%s%u%s", n++ > 0 ? ", " : "", k.tag,
+                     k.flags & DNSKEY_REVOKE ? " (revoked)" : "");
 }
 
 /* What makes a roll gone wrong plain: the keys on both sides of the cut, and whose turn it is. */
@@ -22,27 +23,24 @@ static void mismatch_words(enum trust_reason why, const struct rrset *ds,
                            const struct rrset *dnskey, struct text *t)
 {
     bool anchor = why == TRUST_NO_ANCHOR_KEY || why == TRUST_ANCHOR_MISMATCH;
+    bool tags = why == TRUST_DS_MISMATCH || why == TRUST_ANCHOR_MISMATCH; /* they agree */
     struct rdata_iter it = rdata_iter(ds);
     struct ds d;
     unsigned n = 0;
-    text_str(t, anchor ? ": the anchor names key " : ": the parent's DS names key ");
+    text_str(t, tags     ? ": key "
+                : anchor ? ": the anchor names key "
+                         : ": the parent's DS names key ");
     for (struct bytes rd; n < 8 && rdata_iter_next(&it, &rd);)
         if (ds_read(rd, &d))
             text_fmt(t, "%s%u", n++ > 0 ? ", " : "", d.tag);
-    text_str(t, ", the zone publishes ");
-    published_words(dnskey, t);
-    switch (why) {
-    case TRUST_NO_ANCHOR_KEY:
-    case TRUST_ANCHOR_MISMATCH:
-        text_str(t, ": the anchor is old or another network's, or something answers in the place "
-                    "of the zone's servers");
-        break;
-    case TRUST_DS_MISMATCH:
-        text_str(t, ": the DS at the registrar was made from another key or mistyped");
-        break;
-    default:
-        text_str(t, ": the DS at the registrar is old, or the key was taken out too early");
+    if (!tags) {
+        text_str(t, ", the zone publishes ");
+        published_words(dnskey, t);
     }
+    text_str(t, anchor ? ": the anchor is old or another network's, or something answers in the "
+                         "place of the zone's servers"
+                : tags ? ": the DS at the registrar was mistyped, or made from another key"
+                       : ": the DS at the registrar is old, or the key was taken out too early");
 }
 
 static void keys_known(struct resolver *r, struct lookup *l, const struct verdict *v,
@@ -157,7 +155,7 @@ void keys_take(struct resolver *r, struct lookup *l, const struct msg *m, const 
         v.by = (struct trust_result){0}; /* the tags are named below */
         mismatch_words(v.reason, &l->ds, &dnskey, &words);
     }
-    note_bogus(l, now, &v, l->name.w, NULL, buf[0] != '\0' ? buf : plain_words(&v, a));
+    note_bogus(l, now, &v, l->name.w, a, NULL, buf[0] != '\0' ? buf : plain_words(&v, a));
     bogus_keep(l, &v, l->name.w);
     if (edns_once_more(r, l, &v, a, now))
         return;

@@ -490,9 +490,10 @@ struct judging_kit {
     struct judge_seen seen;
 };
 void judge_begin(struct resolver *r, struct lookup *l, struct now now, struct judging_kit *ret);
-/* Notes that validation failed: with these words, or (NULL) those of the verdict; and `more`. */
+/* Notes that validation failed of what a server sent (NULL: of what was found before): with these
+ * words, or (NULL) those of the verdict; and `more`. */
 void note_bogus(struct lookup *l, struct now now, const struct verdict *v, const uint8_t *zone,
-                const char *words, const char *more);
+                const struct cut_address *a, const char *words, const char *more);
 /* What there is to say of a missing signature where the server was asked without EDNS, or "". */
 const char *plain_words(const struct verdict *v, const struct cut_address *a);
 /* Signatures are missing where the server was asked without EDNS: asks it with EDNS once more. What
@@ -575,6 +576,8 @@ struct insecure {
 /* "the zone example.org. is signed only with algorithm 16 (ED448), not supported here: the
  * answer is served unvalidated" */
 void insecure_words(const struct insecure *i, struct text *t);
+/* Fills in zone and iterations from a set of NSEC3 records with too many; false: it is none. */
+bool insecure_nsec3(const struct rrset *set, struct insecure *ret);
 /* Notes it of data out of the cache, for who traces. */
 void note_insecure(struct resolver *r, struct lookup *l, enum trust_reason why, struct now now);
 /* Where the numbers of that sentence may be known. */

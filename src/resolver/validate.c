@@ -28,7 +28,7 @@ bool reply_sets(const struct lookup *l, const struct msg *m, struct arena *a, st
 }
 
 void note_bogus(struct lookup *l, struct now now, const struct verdict *v, const uint8_t *zone,
-                const char *words, const char *more)
+                const struct cut_address *a, const char *words, const char *more)
 {
     char buf[WORDS_MAX];
     struct text t = text_of(buf, sizeof buf);
@@ -39,6 +39,8 @@ void note_bogus(struct lookup *l, struct now now, const struct verdict *v, const
     text_str(&t, more);
     text_end_cut(&t);
     struct trace_detail d = {.name = v->owner.w, .type = v->type, .zone = zone, .text = buf};
+    if (a != NULL)
+        d.address = a->addr;
     note(l, now, (enum reason)(WHY_BOGUS_OK + (unsigned)v->reason), &d);
 }
 
@@ -346,7 +348,7 @@ bool edns_once_more(struct resolver *r, struct lookup *l, const struct verdict *
 static bool refuse(struct resolver *r, struct lookup *l, const struct verdict *v,
                    struct cut_address *a, struct now now)
 {
-    note_bogus(l, now, v, l->walk.at->zone.w, NULL, plain_words(v, a));
+    note_bogus(l, now, v, l->walk.at->zone.w, a, NULL, plain_words(v, a));
     bogus_keep(l, v, l->walk.at->zone.w);
     l->pending = (struct bytes){NULL, 0};
     l->walked = false;
@@ -467,7 +469,7 @@ bool reply_valid(struct resolver *r, struct lookup *l, const struct msg *m, stru
         v = t->why;
         name_copy(zone.w, t->blame.w);
     }
-    note_bogus(l, now, &v, zone.w, l->deepened ? NULL : t->words, "");
+    note_bogus(l, now, &v, zone.w, NULL, l->deepened ? NULL : t->words, "");
     bogus_keep(l, &v, zone.w);
     l->pending = (struct bytes){NULL, 0};
     l->walked = false;

@@ -223,10 +223,12 @@ static bool not_signed(struct resolver *r, struct lookup *l, const uint8_t *zone
     buf[0] = 0;
     if (l->job->trace.armed) {
         name_text(l->walk.at->zone.w, &t);
-        text_str(&t, why == TRUST_OPT_OUT ? " says nothing of unsigned delegations there, so "
-                                          : " proves that ");
+        text_str(&t, why == TRUST_OPT_OUT
+                         ? " leaves unsigned delegations out of what it proves (opt-out), so "
+                         : " proves that it has no DS for ");
         name_text(zone, &t);
-        text_str(&t, " is not signed");
+        text_str(&t, why == TRUST_OPT_OUT ? " counts as not signed"
+                                          : ": from there on nothing can be validated");
     }
     struct trace_detail d = {.zone = l->walk.at->zone.w, .name = zone, .text = buf};
     note(l, now, WHY_CHAIN_INSECURE, &d);

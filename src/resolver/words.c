@@ -101,6 +101,15 @@ void verdict_words(const struct verdict *v, const uint8_t *zone, struct now now,
         text_str(t, " does not prove that there is no ");
         set_words(v, t);
         return;
+    case TRUST_OPT_OUT:
+        /* Of a delegation, or of a name about which the zone asked is silent. */
+        text_str(t, zone == NULL || name_equal(zone, v->owner.w) ? "the parent of " : "the zone ");
+        name_text(zone != NULL ? zone : v->owner.w, t);
+        text_str(t, " leaves unsigned delegations out of what it proves (NSEC3 with opt-out, RFC "
+                    "5155), so ");
+        name_text(v->owner.w, t);
+        text_str(t, " counts as not signed");
+        return;
     default:
         text_str(t, "the zone ");
         name_text(zone != NULL ? zone : v->owner.w, t);
@@ -205,7 +214,7 @@ void insecure_words(const struct insecure *i, struct text *t)
     text_str(t, ": the answer is served unvalidated");
 }
 
-static bool nsec3_found(const struct rrset *set, struct insecure *ret)
+bool insecure_nsec3(const struct rrset *set, struct insecure *ret)
 {
     struct rdata_iter it = rdata_iter(set);
     struct nsec3 v;
@@ -235,14 +244,14 @@ void insecure_find(const struct insecure_where *w, const uint8_t *name, uint16_t
         return;
     }
     for (unsigned i = 0; w->reply != NULL && why == TRUST_ITERATIONS && i < w->reply->n; i++)
-        if (nsec3_found(&w->reply->set[i].set, ret))
+        if (insecure_nsec3(&w->reply->set[i].set, ret))
             return;
     if (e == NULL)
         return;
     if (why == TRUST_ITERATIONS &&
         cache_get_more(w->cache, name, type, CLASS_IN, now, &r->scratch, e) != CACHE_NONE)
         for (unsigned i = 0; i < e->more_count; i++)
-            if (nsec3_found(&e->more[i], ret))
+            if (insecure_nsec3(&e->more[i], ret))
                 return;
     for (const uint8_t *n = name; why == TRUST_ALGORITHM || why == TRUST_DIGEST;
          n = name_parent(n)) {

@@ -153,6 +153,34 @@ static void explained_at(struct lab *l, const char *name, const char *says, cons
                name, explanation);
 }
 
+/* One of two servers has stayed behind: nothing failed, but it is said which. */
+TEST(lab_explain_which_server)
+{
+    static struct lab l;
+    struct breakage b = {.word = "stale-secondary"};
+    REQUIRE(name_from("www.example.org", &b.target) == ST_OK && lab_open(&l, &b, 1));
+    bool told = false;
+    for (int i = 0; i < 8 && !told; i++) { /* which of the two is asked first is chance */
+        struct name n;
+        REQUIRE(name_from("www.example.org", &n) == ST_OK);
+        struct resolve_task task = {.name = n.w,
+                                    .type = RR_A,
+                                    .rclass = CLASS_IN,
+                                    .cold = true,
+                                    .armed = true,
+                                    .done = explain};
+        explanation[0] = '\0';
+        CHECK(resolver_resolve(sim_resolver(l.sim), &task, sim_now(l.sim)) == ST_OK);
+        sim_kick(l.sim);
+        sim_run_until(l.sim, sim_now(l.sim).mono_us + ANSWER_US);
+        told = strstr(explanation, "did no harm") != NULL;
+    }
+    test_point(told && strstr(explanation, "(sent by ") != NULL &&
+                   strstr(explanation, "that one has to be brought up to date") != NULL,
+               "stale-secondary: %s", explanation);
+    lab_close(&l);
+}
+
 /* The clock of this machine is wrong: it says so, and nobody else is to blame; once it is right all
  * is well within half a minute. */
 TEST(lab_explain_clock)
