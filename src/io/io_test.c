@@ -484,6 +484,79 @@ TEST(upstream_ports_shown_to_one_server_are_not_used_for_another)
     loop_free(&l);
 }
 
+/* Reads one query of 3 bytes from a connection and sends four bytes back. */
+static void serve_tcp(int fd)
+{
+    char buf[16];
+    CHECK_EQ(recv(fd, buf, 5, MSG_WAITALL), 5);
+    CHECK_EQ(send(fd, "\0\014real.answer.", 14, 0), 14);
+}
+
+static void on_tcp_reply(void *ctx, uint64_t id, const struct netaddr *from, struct bytes wire)
+{
+    (void)from;
+    (void)id;
+    ((struct asked *)ctx)->replied += wire.n == 12;
+}
+
+/* RFC 7766 sections 6.2.1 and 6.2.4. */
+TEST(upstream_tcp_connections_are_used_again)
+{
+    static struct random_pool pool;
+    static struct io_counters count;
+    static struct upstream u;
+    static const uint8_t lo[4] = {127, 0, 0, 1};
+    struct env env = env_of(&pool);
+    struct asked asked = {0};
+    struct loop l;
+    memset(&u, 0, sizeof u);
+    memset(&count, 0, sizeof count);
+    REQUIRE(loop_init(&l, 64) == ST_OK && upstream_init(&u, &l, &count, &env) == ST_OK);
+    u.ctx = &asked;
+    u.reply = on_tcp_reply;
+    u.failed = on_failed;
+    int fd = socket(AF_INET, SOCK_STREAM, 0), to = -1;
+    struct netaddr a = netaddr_v4(lo, 0);
+    union sockaddr_any sa;
+    socklen_t n = sockaddr_put(&a, &sa);
+    REQUIRE(bind(fd, &sa.sa, n) == 0 && listen(fd, 4) == 0 && getsockname(fd, &sa.sa, &n) == 0);
+    struct effect e = {.kind = EFFECT_SEND,
+                       .transport = TRANSPORT_TCP,
+                       .to = sockaddr_get(&sa),
+                       .data = bytes_str("ask")};
+    for (e.id = 1; e.id <= 5; e.id++) {
+        /* 2 goes over 1's connection; 3 finds that closed; 4 sees it close while it waits. */
+        upstream_send(&u, &e);
+        loop_turn(&l, now_read().mono_us + 10000);
+        if (e.id == 4) { /* the query is there, but is not answered */
+            char buf[16];
+            CHECK_EQ(recv(to, buf, 5, MSG_WAITALL), 5);
+        }
+        if (e.id == 3 || e.id == 4)
+            close(to);
+        for (int i = 0; i < 5 && (e.id == 3 || e.id == 4); i++)
+            loop_turn(&l, now_read().mono_us + 2000);
+        if (e.id != 2 && e.id != 5)
+            REQUIRE((to = accept(fd, NULL, NULL)) >= 0);
+        loop_turn(&l, now_read().mono_us + 2000);
+        serve_tcp(to);
+        for (int i = 0; i < 10 && asked.replied < e.id; i++)
+            loop_turn(&l, now_read().mono_us + 10000);
+        CHECK_EQ(asked.replied, e.id);
+        upstream_close(&u, e.id, true);
+    }
+    CHECK_EQ(asked.failed, 0);
+    CHECK_EQ(count.upstream_sockets, 3);
+    CHECK_EQ(u.idle_count, 1);
+    close(to); /* while nobody asks */
+    for (int i = 0; i < 5; i++)
+        loop_turn(&l, now_read().mono_us + 2000);
+    CHECK_EQ(u.idle_count, 0);
+    close(fd);
+    upstream_free(&u);
+    loop_free(&l);
+}
+
 /* --- zones ------------------------------------------------------------------------------------ */
 
 static char folder[64];

@@ -22,6 +22,8 @@ struct exchange {
     uint8_t uses;
     uint64_t retire_us; /* mono time from which it serves nobody any more */
     struct list by_age; /* in upstream.idle */
+    uint8_t *again;     /* the query, as long as it may have met a connection that was closed */
+    size_t again_size;
     struct tcp_in in;
     struct tcp_out out;
 };
@@ -45,6 +47,8 @@ static void destroy(struct exchange *x)
     loop_close(x->up->loop, &x->w);
     tcp_in_free(&x->in);
     tcp_out_free(&x->out);
+    free(x->again);
+    x->again = NULL;
     loop_bury(x->up->loop, &x->grave);
 }
 
@@ -107,11 +111,9 @@ static void idle_add(struct exchange *x)
 
 static struct exchange *idle_take(struct upstream *u, const struct effect *e)
 {
-    if (e->transport != TRANSPORT_UDP)
-        return NULL;
     for (struct exchange *x = *idle_slot(u, &e->to); x != NULL; x = x->next)
-        if (x->retire_us > u->loop->now.mono_us && netaddr_equal(&x->to, &e->to) &&
-            netaddr_equal(&x->from, &e->from)) {
+        if (x->transport == e->transport && x->retire_us > u->loop->now.mono_us &&
+            netaddr_equal(&x->to, &e->to) && netaddr_equal(&x->from, &e->from)) {
             idle_remove(x);
             return x;
         }
@@ -123,7 +125,7 @@ void upstream_close(struct upstream *u, uint64_t id, bool answered)
     struct exchange **p = slot_of(u, id), *x = *p;
     if (x == NULL)
         return;
-    if (!answered || x->transport != TRANSPORT_UDP || x->uses >= LIMIT_SOCKET_USES ||
+    if (!answered || tcp_in_partial(&x->in) || x->uses >= LIMIT_SOCKET_USES ||
         x->retire_us <= u->loop->now.mono_us) {
         release(x);
         return;
@@ -180,6 +182,30 @@ static void fail(struct exchange *x, enum status why)
     u->failed(u->ctx, id, why);
 }
 
+static void send_first(struct upstream *u, const struct effect *e);
+
+/* A connection that was kept may have been closed while the query was under way: it is sent once
+ * more, through another one (RFC 7766 section 6.2.4). */
+static void tcp_fail(struct exchange *x, enum status why)
+{
+    struct upstream *u = x->up;
+    struct effect e = {.kind = EFFECT_SEND,
+                       .transport = TRANSPORT_TCP,
+                       .id = x->id,
+                       .to = x->to,
+                       .from = x->from,
+                       .data = bytes_of(x->again, x->again_size)};
+    if (x->again == NULL) {
+        fail(x, why);
+        return;
+    }
+    uint8_t *query = x->again;
+    x->again = NULL;
+    release(x);
+    send_first(u, &e);
+    free(query);
+}
+
 static void udp_reply_ready(struct loop_watch *w, uint32_t events)
 {
     struct exchange *x = CONTAINER_OF(w, struct exchange, w);
@@ -210,7 +236,7 @@ static void tcp_flush(struct exchange *x)
         if (put < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
             break;
         if (put <= 0) {
-            fail(x, why_of(errno));
+            tcp_fail(x, why_of(errno));
             return;
         }
         tcp_out_sent(&x->out, (size_t)put);
@@ -228,12 +254,12 @@ static void tcp_read(struct exchange *x)
     if (got < 0 && p != NULL && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return;
     if (got <= 0) {
-        fail(x, p == NULL ? ST_ENOMEM : got == 0 ? ST_EREFUSED : why_of(errno));
+        tcp_fail(x, p == NULL ? ST_ENOMEM : got == 0 ? ST_EREFUSED : why_of(errno));
         return;
     }
     tcp_in_added(&x->in, (size_t)got);
     struct bytes msg;
-    while (x->w.fd >= 0) {
+    while (x->w.fd >= 0 && x->id != 0) {
         enum status st = tcp_in_next(&x->in, &msg);
         if (st == ST_ESHORT)
             return;
@@ -241,6 +267,8 @@ static void tcp_read(struct exchange *x)
             fail(x, ST_EIO);
             return;
         }
+        free(x->again);
+        x->again = NULL;
         u->reply(u->ctx, x->id, &x->to, msg);
     }
 }
@@ -248,6 +276,10 @@ static void tcp_read(struct exchange *x)
 static void tcp_reply_ready(struct loop_watch *w, uint32_t events)
 {
     struct exchange *x = CONTAINER_OF(w, struct exchange, w);
+    if (x->id == 0) { /* nobody asked; mostly it is the end */
+        idle_close(x);
+        return;
+    }
     if (x->connecting) {
         int err = 0;
         socklen_t n = sizeof err;
@@ -321,27 +353,37 @@ static void exchange_enter(struct upstream *u, struct exchange *x, uint64_t id)
     u->exchanges++;
 }
 
-/* Asks through a socket that has asked this server before. */
+/* Asks through a socket that has asked this server before. What was heard of the server since then
+ * ends the socket, not the question. */
 static bool send_again(struct upstream *u, const struct effect *e)
 {
     struct exchange *x = idle_take(u, e);
     if (x == NULL)
         return false;
-    /* What was heard of the server since then ends the socket, not the question. */
-    if (send(x->w.fd, e->data.p, e->data.n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+    if (e->transport == TRANSPORT_UDP) {
+        if (send(x->w.fd, e->data.p, e->data.n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+            destroy(x);
+            return false;
+        }
+        exchange_enter(u, x, e->id);
+        return true;
+    }
+    x->again = malloc(e->data.n);
+    if (x->again == NULL || tcp_out_add(&x->out, e->data) != ST_OK) {
         destroy(x);
         return false;
     }
+    memcpy(x->again, e->data.p, e->data.n);
+    x->again_size = e->data.n;
     exchange_enter(u, x, e->id);
+    tcp_flush(x);
     return true;
 }
 
-void upstream_send(struct upstream *u, const struct effect *e)
+/* Asks through a socket of its own. */
+static void send_first(struct upstream *u, const struct effect *e)
 {
     union sockaddr_any sa;
-    upstream_close(u, e->id, false);
-    if (send_again(u, e))
-        return;
     errno = ENOBUFS;
     struct exchange *x = u->exchanges < EXCHANGES_MAX ? open_exchange(u, e) : NULL;
     if (x == NULL) {
@@ -363,4 +405,11 @@ void upstream_send(struct upstream *u, const struct effect *e)
         fail(x, ST_ENOMEM);
     else
         x->connecting = true;
+}
+
+void upstream_send(struct upstream *u, const struct effect *e)
+{
+    upstream_close(u, e->id, false);
+    if (!send_again(u, e))
+        send_first(u, e);
 }

@@ -6,7 +6,7 @@
  * from elsewhere. A port that one server has seen is no secret from whoever runs it, so a socket
  * never serves another server; after a reply that was taken, it may serve the same one a few times
  * more (LIMIT_SOCKET_USES), for a few seconds only: who has to find out a port by trying (SAD DNS)
- * takes a minute for that. */
+ * takes a minute for that. A TCP connection is kept in the same way (RFC 7766 section 6.2.1). */
 #ifndef BANYAN_IO_UPSTREAM_H
 #define BANYAN_IO_UPSTREAM_H
 
