@@ -128,7 +128,7 @@ struct config {
             struct config_route *v;
             size_t n;
         } forward_zones, stub_zones;
-        struct config_prefixes allow;
+        struct config_prefixes allow, private_addresses;
         bool open_with_zones;
         struct config_addrs outgoing;
         uint32_t upstream_port, udp_size;

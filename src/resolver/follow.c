@@ -86,8 +86,14 @@ static void found(struct resolver *r, struct lookup *l, const struct msg *m, str
                   struct now now)
 {
     bool aa = (m->h.flags & MSG_AA) != 0;
+    struct trace_detail d = {.name = rd->set.owner, .type = rd->set.type};
     if (!follow_aliases(r, l, rd, aa, now))
         return;
+    if (rebinds(r, &rd->set, &d.address)) {
+        note(l, now, WHY_REBINDING, &d);
+        lookup_fail(r, l, "its address is private", now);
+        return;
+    }
     store(r, l, &rd->set, aa, now);
     if (l->asked_type == RR_NS && name_is_root(l->at) && name_is_root(l->cut.zone.w) &&
         !l->cut.forward)

@@ -13,6 +13,7 @@
  *     exchange.c   one upstream question and its answer: IDs, matching, time-outs
  *     classify.c   what a reply says
  *     bailiwick.c  which of its records may be believed
+ *     rebind.c     answers that lead into the own network
  *     follow.c     what a reply leads to
  *     validate.c   whether it may be believed (RFC 4035 section 5), and what is done when not
  *     walk.c       from a trust anchor to the keys that must have signed it
@@ -426,6 +427,9 @@ void cut_route(struct resolver *r, struct lookup *l, const struct route *t, stru
 size_t jar_put(struct resolver *r, struct exchange *x, uint8_t *buf, size_t cap, struct now now);
 /* False: the reply has another cookie, or none where the server has given one before. */
 bool jar_judge(struct resolver *r, const struct exchange *x, const struct msg *m, struct now now);
+
+/* rebind.c: true if the set has an address that its name may not have; that goes to *ret. */
+bool rebinds(const struct resolver *r, const struct rrset *set, struct netaddr *ret);
 
 /* minimise.c: sets l->asked and l->asked_type */
 void minimise(const struct resolver *r, struct lookup *l);

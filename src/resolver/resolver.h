@@ -52,6 +52,8 @@ struct resolver_options {
     size_t hint_count;
     const struct netprefix *allow; /* clients that may ask; default: loopback only */
     size_t allow_count;
+    const struct netprefix *private_nets; /* addresses that no name of the Internet may have */
+    size_t private_count;
     const struct netaddr
         *outgoing; /* source addresses to use, at most one of each family; may be none */
     size_t outgoing_count;

@@ -25,6 +25,7 @@ struct player {
     size_t hint_count;
     struct anchors *anchors;
     struct negative_anchor negative[SCENARIO_ANCHORS];
+    struct netprefix private_net;
     struct route route[SCENARIO_ROUTES];
     struct file_source files; /* zones and recipes of the scenario, others of the lab */
     struct netprefix allow[2];

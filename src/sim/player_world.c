@@ -65,6 +65,11 @@ static bool set_option(struct player *p, const char *word, uint64_t v)
             *(uint32_t *)(void *)at = (uint32_t)v;
         return true;
     }
+    if (strcmp(word, "private") == 0) {
+        p->options.private_nets = &p->private_net;
+        p->options.private_count = v != 0;
+        return netprefix_parse(bytes_str("10.0.0.0/8"), &p->private_net) == ST_OK;
+    }
     if (strcmp(word, "loss") == 0)
         p->net.loss_ppm = (uint32_t)v * 10000;
     else if (strcmp(word, "duplicate") == 0)
