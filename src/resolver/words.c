@@ -160,6 +160,19 @@ static void ds_words(const struct rrset *ds, bool digest, struct text *t)
             listed(seen, &n, digest ? d.digest_type : d.algorithm, digest, t);
 }
 
+/* The one reason that whoever runs the resolver can do something about (RFC 9905). */
+static bool only_rsa_sha1(const struct rrset *ds)
+{
+    struct rdata_iter it = rdata_iter(ds);
+    struct ds d;
+    bool any = false;
+    for (struct bytes rd; rdata_iter_next(&it, &rd); any = true)
+        if (!ds_read(rd, &d) ||
+            (d.algorithm != SEC_RSASHA1 && d.algorithm != SEC_RSASHA1_NSEC3_SHA1))
+            return false;
+    return any;
+}
+
 static void zone_words(const struct insecure *i, struct text *t)
 {
     text_str(t, i->unsure ? "the zone with " : "the zone ");
@@ -176,7 +189,9 @@ void insecure_words(const struct insecure *i, struct text *t)
             ds_words(i->ds, false, t);
         else
             text_str(t, "s");
-        text_str(t, ", not supported here");
+        text_str(t, i->ds != NULL && only_rsa_sha1(i->ds)
+                        ? ", which is switched off here (resolver.rsa-sha1)"
+                        : ", not supported here");
         break;
     case TRUST_DIGEST:
         text_str(t, "the DS of ");
