@@ -255,7 +255,7 @@ WHOLE = (('www.example.org', 'A', 'secure', ('anchor 44807 (RSASHA256)', 'org.  
          ('www.example.net', 'A', 'insecure', ('example.net.  ', 'no DS: the chain ends here', 'covers example.net. (opt-out)',
                                               'the zone example.net. has no DS at its parent, which proves so: it counts as not signed')),
          ('host.c.b.a.deep.org', 'A', 'insecure', ('NSEC b.a.deep.org.: there is NS, but no DS', 'ED448', 'not checked')),
-         ('nowhere.example.co.jp', 'A', 'insecure', ('the zone jp. is not signed',)),
+         ('nowhere.example.co.jp', 'A', 'insecure', ('the zone jp. has no DS at its parent',)),
          ('example.org', 'DS', 'secure', ('example.org. DS  signed by org. key',)),
          ('example.net', 'DS', 'insecure', ('there is no DS', '(opt-out)')),
          ('.', 'DS', 'secure', ('there is NS, SOA, DNSKEY, but no DS',)),
