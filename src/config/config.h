@@ -92,7 +92,7 @@ struct config {
         uint64_t udp_buffer;
         uint32_t busy_poll_us;
         uint32_t rotation; /* enum config_rotation */
-        bool minimal_any, start_without, pin_workers;
+        bool minimal_any, start_without, pin_workers, udp_bundle;
     } server;
     struct {
         uint32_t max_connections, max_per_client, idle_ms, pipeline, send_ms;

@@ -30,6 +30,7 @@ enum status front_listen(struct front *f, const struct netaddr *addrs, const int
         struct listener *l = &f->listeners[f->listener_n++];
         *l = (struct listener){.front = f, .local = addrs[i / 2], .tcp = i % 2 == 1};
         l->any = netaddr_is_any(&l->local);
+        l->alone = f->alone;
         l->w = (struct loop_watch){.fd = fds[i / 2][i % 2],
                                    .patient = l->tcp,
                                    .ready = l->tcp ? tcp_accept_ready : udp_ready};

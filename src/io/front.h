@@ -54,6 +54,8 @@ struct listener {
     struct netaddr local;
     bool any; /* wildcard: the asked address comes with each datagram */
     bool tcp;
+    bool alone;              /* UDP: every answer in a call of its own */
+    unsigned refused;        /* UDP: bundles that the kernel did not take, one after the other */
     unsigned burst;          /* TCP: connections that are probably waiting to be accepted */
     struct loop_timer again; /* TCP: accept again after the descriptors ran out */
 };
@@ -92,6 +94,7 @@ struct front {
     struct waiting *waiting;
     uint32_t waiting_n, waiting_free; /* free: 1 + index */
     struct udp_batch *batch;
+    bool alone; /* no bundles of answers */
     /* TCP: one buffer each way serves all connections; they own memory only for what is left over.
      */
     uint8_t *tcp_in, *tcp_out; /* TCP_READ and TCP_WRITE bytes */

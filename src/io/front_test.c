@@ -1,4 +1,6 @@
+#include "base/hash.h"
 #include "base/test.h"
+#include "io/bundle.h"
 #include "io/clock.h"
 #include "io/cpus.h"
 #include "io/front.h"
@@ -102,7 +104,7 @@ static int udp_to(const struct netaddr *a)
 {
     union sockaddr_any sa;
     socklen_t n = sockaddr_put(a, &sa);
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    int fd = socket(sa.sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK, 0);
     return connect(fd, &sa.sa, n) == 0 ? fd : -1;
 }
 
@@ -143,7 +145,72 @@ TEST(socket_steer_follows_the_processor)
     sched_setaffinity(0, sizeof mine, &mine);
 }
 
+/* --- bundles ---------------------------------------------------------------------------------- */
+
+/* Every message leaves exactly once, in bundles that the kernel takes: parts as long as the first,
+ * the last may be shorter; all for one client, from one address. */
+TEST(bundles_are_what_the_kernel_takes)
+{
+    enum { CLIENTS = 5 };
+    static struct bundles b;
+    static uint8_t data[BUNDLE_ANSWERS][4096];
+    unsigned bundled = 0;
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        struct prng r = {seed};
+        struct mmsghdr tx[BUNDLE_ANSWERS];
+        struct iovec iov[BUNDLE_ANSWERS];
+        union sockaddr_any to[CLIENTS] = {0};
+        uint64_t control[2][4] = {{1, 2, 3, 4}, {1, 2, 3, 5}};
+        bool seen[BUNDLE_ANSWERS] = {false};
+        unsigned n = 1 + (unsigned)prng_below(&r, BUNDLE_ANSWERS);
+        for (unsigned i = 0; i < CLIENTS; i++)
+            to[i].v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(1000 + i % 3)};
+        to[3].v4.sin_addr.s_addr = 1;
+        to[4].v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = 1};
+        for (unsigned i = 0; i < n; i++) {
+            unsigned c = (unsigned)prng_below(&r, CLIENTS), from = (unsigned)prng_below(&r, 3);
+            iov[i] = (struct iovec){data[i], seed % 50 == 0 ? 500 + prng_below(&r, 3000)
+                                                            : 12 + prng_below(&r, 20)};
+            tx[i].msg_hdr = (struct msghdr){
+                &to[c], c < 4 ? sizeof to[c].v4 : sizeof to[c].v6, &iov[i], 1, NULL, 0, 0};
+            if (seed % 2 == 0 && from < 2) {
+                tx[i].msg_hdr.msg_control = control[from];
+                tx[i].msg_hdr.msg_controllen = sizeof control[from];
+            }
+        }
+        unsigned k = bundles_make(&b, tx, n), parts = 0;
+        for (unsigned m = 0; m < k; m++) {
+            const struct msghdr *h = &b.m[m].msg_hdr;
+            size_t bytes = 0;
+            parts += (unsigned)h->msg_iovlen;
+            bundled += h->msg_iovlen > 1;
+            for (size_t p = 0; p < h->msg_iovlen; p++) {
+                unsigned i = (unsigned)(((uint8_t *)h->msg_iov[p].iov_base - data[0]) / 4096);
+                struct msghdr one = bundle_part(h, p);
+                REQUIRE(i < n && !seen[i]);
+                seen[i] = true;
+                CHECK(one.msg_name == tx[i].msg_hdr.msg_name || tx[i].msg_hdr.msg_namelen > 0);
+                CHECK(memcmp(one.msg_name, tx[i].msg_hdr.msg_name, one.msg_namelen) == 0);
+                CHECK_EQ(one.msg_controllen, tx[i].msg_hdr.msg_controllen);
+                CHECK(one.msg_controllen == 0 ||
+                      memcmp(one.msg_control, tx[i].msg_hdr.msg_control, one.msg_controllen) == 0);
+                CHECK(one.msg_iovlen == 1 && one.msg_iov->iov_base == data[i]);
+                CHECK_EQ(one.msg_iov->iov_len, iov[i].iov_len);
+                size_t first = h->msg_iov[0].iov_len, size = h->msg_iov[p].iov_len;
+                CHECK(p + 1 < h->msg_iovlen ? size == first : size <= first);
+                bytes += size;
+            }
+            CHECK(h->msg_iovlen == 1 ||
+                  (h->msg_iov[0].iov_len <= BUNDLE_SIZE && bytes <= BUNDLE_BYTES));
+        }
+        CHECK(k == 0 || parts == n);
+    }
+    CHECK(bundled > 1000);
+}
+
 /* --- TCP -------------------------------------------------------------------------------------- */
+
+static const struct front_limits usual = {10, 10, 5000, 100, 5000};
 
 /* A query says in its third byte what is to happen. */
 enum { ASK_ECHO, ASK_LATER, ASK_BIG, BIG = 60000 };
@@ -168,24 +235,32 @@ static enum outcome serve(void *ctx, struct request *rq, size_t *ret_n)
     return OUTCOME_ANSWER;
 }
 
-static struct netaddr start(const struct front_limits *limits)
+static struct netaddr start_at(const char *address, const struct front_limits *limits)
 {
     struct diag d = {0};
-    static const uint8_t lo[4] = {127, 0, 0, 1};
-    struct netaddr any_port = netaddr_v4(lo, 0);
+    struct netaddr a = {0};
     union sockaddr_any sa = {0};
     socklen_t n = sizeof sa;
-    int fds[1][2] = {{socket_udp_listen(&any_port, 65536, &d), socket_tcp_listen(&any_port, &d)}};
+    if (netaddr_parse_port(bytes_str(address), 0, &a) != ST_OK)
+        return (struct netaddr){0};
+    int fds[1][2] = {{socket_udp_listen(&a, 1 << 20, &d), -1}};
+    if (fds[0][0] < 0 || getsockname(fds[0][0], &sa.sa, &n) != 0)
+        return (struct netaddr){0};
+    a = sockaddr_get(&sa);
+    fds[0][1] = socket_tcp_listen(&a, &d);
     memset(&count, 0, sizeof count);
     token_n = 0;
-    bool ok = loop_init(&l, 64) == ST_OK && front_init(&f, &l, &clients, &count) == ST_OK &&
-              getsockname(fds[0][1], &sa.sa, &n) == 0;
+    bool ok = loop_init(&l, 64) == ST_OK && front_init(&f, &l, &clients, &count) == ST_OK;
     f.service = (struct service){NULL, serve};
     f.limits = *limits;
-    struct netaddr a = sockaddr_get(&sa);
     if (!ok || front_listen(&f, &a, (const int(*)[2])fds, 1) != ST_OK)
         a.family = ADDR_NONE;
     return a;
+}
+
+static struct netaddr start(const struct front_limits *limits)
+{
+    return start_at("127.0.0.1", limits);
 }
 
 static void stop(void)
@@ -265,8 +340,6 @@ static bool at_end(int fd)
     }
     return false;
 }
-
-static const struct front_limits usual = {10, 10, 5000, 100, 5000};
 
 /* RFC 7766 section 6.2.1.1. More than one read can take. */
 TEST(tcp_answers_what_is_pipelined)
@@ -388,4 +461,63 @@ TEST(tcp_closes_the_idle_ones_in_time)
     for (int i = 0; i < 3; i++)
         close(fds[i]);
     stop();
+}
+
+/* --- UDP -------------------------------------------------------------------------------------- */
+
+/* Answers to several clients at once, bundled or alone: each arrives as it was, from the address
+ * that was asked. */
+enum how { BUNDLED, ALONE, REFUSED };
+
+static void ask_together(const char *listen, const char *ask, enum how how)
+{
+    enum { SOCKETS = 3, QUERIES = 40 };
+    uint8_t q[300], got[300];
+    struct netaddr a = start_at(listen, &usual), to;
+    if (a.family == ADDR_NONE)
+        return; /* no IPv6 here */
+    REQUIRE(netaddr_parse_port(bytes_str(ask), a.port, &to) == ST_OK);
+    f.listeners[0].alone = how == ALONE;
+    int one = 1; /* no checksums, no bundles: the kernel says EINVAL */
+    if (how == REFUSED)
+        setsockopt(f.listeners[0].w.fd, SOL_SOCKET, SO_NO_CHECK, &one, sizeof one);
+    int fds[SOCKETS];
+    unsigned answered = 0;
+    bool seen[SOCKETS][QUERIES] = {{false}};
+    for (int i = 0; i < SOCKETS; i++)
+        fds[i] = udp_to(&to);
+    for (unsigned k = 0; k < QUERIES; k++)
+        for (unsigned i = 0; i < SOCKETS; i++) {
+            memset(q, (int)(k + i), sizeof q);
+            put_be16(q, (uint16_t)(k * SOCKETS + i));
+            q[2] = ASK_ECHO;
+            size_t n = 12 + k * (i + 1) % 7;
+            CHECK(send(fds[i], q, n, 0) == (ssize_t)n);
+        }
+    turns(5);
+    for (unsigned i = 0; i < SOCKETS; i++) {
+        for (ssize_t n; (n = recv(fds[i], got, sizeof got, MSG_DONTWAIT)) > 0; answered++) {
+            unsigned k = get_be16(got) / SOCKETS;
+            REQUIRE(n >= 12 && k < QUERIES && !seen[i][k]);
+            seen[i][k] = true;
+            CHECK(get_be16(got) % SOCKETS == i && (size_t)n == 12 + k * (i + 1) % 7);
+            CHECK(got[3] == (uint8_t)(k + i) && got[n - 1] == (uint8_t)(k + i));
+        }
+        close(fds[i]);
+    }
+    CHECK_EQ(answered, SOCKETS * QUERIES);
+    CHECK_EQ(count.udp_answers, SOCKETS * QUERIES);
+    CHECK_EQ(count.udp_send_errors, 0);
+    CHECK_EQ(f.listeners[0].alone, how != BUNDLED);
+    stop();
+}
+
+TEST(udp_answers_leave_together_and_arrive_apart)
+{
+    ask_together("127.0.0.1", "127.0.0.1", BUNDLED);
+    ask_together("127.0.0.1", "127.0.0.1", ALONE);
+    ask_together("127.0.0.1", "127.0.0.1", REFUSED);
+    ask_together("0.0.0.0", "127.0.0.7", BUNDLED);
+    ask_together("::1", "::1", BUNDLED);
+    ask_together("::", "::1", BUNDLED);
 }

@@ -1,5 +1,6 @@
 /* Queries over UDP: received and answered in batches as large as the load makes them. A single
  * query is a batch of one and waits for nobody. */
+#include "io/bundle.h"
 #include "io/front.h"
 
 #include <errno.h>
@@ -8,7 +9,7 @@
 
 /* A page and two cache lines apart, so that the slots of a batch do not fight for the same cache
  * sets. */
-enum { SLOT = UDP_SIZE + 128, CONTROL = 64, ROUNDS = 4 };
+enum { SLOT = UDP_SIZE + 128, CONTROL = 64, ROUNDS = 4, REFUSALS = 16 };
 
 struct udp_slot {
     uint8_t in[SLOT];
@@ -20,6 +21,7 @@ struct udp_batch {
     struct iovec rx_iov[UDP_BATCH], tx_iov[UDP_BATCH];
     union sockaddr_any client[UDP_BATCH];
     ALIGNED(16) uint8_t control[UDP_BATCH][CONTROL];
+    struct bundles bundles;
     struct udp_slot slot[UDP_BATCH];
 };
 
@@ -92,16 +94,42 @@ static bool handle_one(struct front *f, struct listener *l, struct udp_batch *b,
     return o == OUTCOME_ANSWER;
 }
 
-static void send_all(struct front *f, int fd, struct udp_batch *b, unsigned n)
+/* A bundle that the kernel did not take, in pieces. */
+static void send_parts(struct front *f, struct listener *l, const struct msghdr *m)
 {
-    unsigned done = 0;
+    if (errno == EIO || ++l->refused == REFUSALS)
+        l->alone = true; /* nor will it take the next */
+    for (size_t i = 0; i < m->msg_iovlen; i++) {
+        struct msghdr one = bundle_part(m, i);
+        if (sendmsg(l->w.fd, &one, MSG_DONTWAIT) >= 0)
+            f->count->udp_answers++;
+        else
+            f->count->udp_send_errors++;
+    }
+}
+
+static void send_all(struct front *f, struct listener *l, struct udp_batch *b, unsigned n)
+{
+    struct mmsghdr *m = b->tx;
+    unsigned done = 0, made = 0;
+    if (n > 1 && !l->alone)
+        made = bundles_make(&b->bundles, b->tx, n);
+    if (made > 0) {
+        m = b->bundles.m;
+        n = made;
+    }
     while (done < n) {
-        int put = sendmmsg(fd, b->tx + done, n - done, MSG_DONTWAIT);
+        int put = sendmmsg(l->w.fd, m + done, n - done, MSG_DONTWAIT);
+        for (int i = 0; i < put; i++)
+            f->count->udp_answers += m[done + (unsigned)i].msg_hdr.msg_iovlen;
         if (put > 0) {
-            f->count->udp_answers += (unsigned)put;
             done += (unsigned)put;
-        } else if (errno != EINTR) {
-            f->count->udp_send_errors++; /* this one: unreachable, or the buffer is full */
+            l->refused = 0;
+        } else if (errno != EINTR) { /* this one: unreachable, or the buffer is full */
+            if (m[done].msg_hdr.msg_iovlen > 1 && errno != EAGAIN && errno != ENOBUFS)
+                send_parts(f, l, &m[done].msg_hdr);
+            else
+                f->count->udp_send_errors += m[done].msg_hdr.msg_iovlen;
             done++;
         }
     }
@@ -143,7 +171,7 @@ void udp_ready(struct loop_watch *watch, uint32_t events)
             m->msg_namelen = sizeof b->client[i];
             m->msg_controllen = 0;
         }
-        send_all(f, watch->fd, b, answers);
+        send_all(f, l, b, answers);
         if (f->after != NULL)
             f->after(f->after_ctx);
         if (n < UDP_BATCH)
