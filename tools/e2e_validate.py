@@ -240,7 +240,8 @@ def part_anchors(lab):
     ok(r is not None and r.rcode() == dns.rcode.SERVFAIL and ede(r) and len(ede(r)[0][1]) > 20 and
        s.verdict('www.example.net') == 'bogus', f'a wrong anchor: everything is SERVFAIL: {ede(r)}', f'{r}\n{s.text()}')
     said = s.explain('explain', 'www.example.org').stdout
-    ok('anchor' in said, f'explain speaks of the anchor: {said.strip()}', said)
+    ok('trust anchor configured here' in said and 'whoever runs this resolver' in said and 'anchor of the root (' in said
+       and 'registrar' not in said, f'explain speaks of the anchor: {said.strip()}', said)
     ok(s.verdict('www.example.org', cd=True) == 'insecure', 'with CD there is an answer all the same')
     s.end()
     bad = Server(lab, ['/nonexistent/anchor'], start=False)

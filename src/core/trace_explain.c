@@ -66,7 +66,11 @@ static void fill(const char *s, const struct trace_detail *d, struct text *out)
 {
     for (const char *p; (p = strchr(s, '{')) != NULL;) {
         text_bytes(out, s, (size_t)(p - s));
-        if (strncmp(p, "{zone}", 6) == 0 && d->zone != NULL)
+        /* In a command a name is wanted, in a sentence a word. */
+        bool command = strncmp(p + 6, " SOA", 4) == 0;
+        if (strncmp(p, "{zone}", 6) == 0 && d->zone != NULL && name_is_root(d->zone) && !command)
+            text_str(out, "the root");
+        else if (strncmp(p, "{zone}", 6) == 0 && d->zone != NULL)
             name_text(d->zone, out);
         else if (strncmp(p, "{zone}", 6) == 0)
             text_str(out, "the zone");
@@ -158,9 +162,11 @@ static bool put_trust(const struct trace *t, struct text *out)
     const struct trace_detail *d = trace_detail_of(t, last);
     const char *words = d->text;
     text_fmt(out,
-             last->reason == WHY_SECURE ? " It is secure (DNSSEC): %s."
-                                        : " It is not protected by DNSSEC: %s.",
+             last->reason == WHY_SECURE ? " It is secure (DNSSEC): %s"
+                                        : " It is not protected by DNSSEC: %s",
              words != NULL ? words : "so the zone says");
+    if (out->n == 0 || out->p[out->n - 1] != '.') /* a name may stand at the end */
+        text_char(out, '.');
     unsigned why = WHY_BOGUS_OK + last->value;
     if (last->reason == WHY_SECURE || why >= WHY_COUNT || reason_ede((enum reason)why) == 0)
         return false;

@@ -149,3 +149,21 @@ TEST(every_reason_is_whole)
             CHECK(strcmp(reason_word((enum reason)r), reason_word((enum reason)k)) != 0);
     }
 }
+
+/* The last words may be a name, which ends in a dot itself. */
+TEST(explain_ends_sentences_once)
+{
+    struct trace t;
+    struct name www, org;
+    struct text out = text_heap(100000);
+    REQUIRE(name_from("www.example.org", &www) == ST_OK && name_from("org", &org) == ST_OK);
+    sample(&t, true, &www, &org);
+    trace_add(&t, at(14000), WHY_SECURE, 0, 0,
+              &(struct trace_detail){.name = www.w, .type = RR_A, .text = "proved by org."});
+    trace_add(&t, at(15000), WHY_ANSWERED, 0, 0,
+              &(struct trace_detail){.value = 1, .text = "192.0.2.1"});
+    trace_explain(&t, &out);
+    CHECK(strstr(text_cstr(&out), "proved by org. Nothing is wrong.") != NULL);
+    text_free(&out);
+    trace_free(&t);
+}
