@@ -93,21 +93,19 @@ static unsigned sort_chain(const struct mmsghdr *tx, unsigned first, const uint8
 unsigned bundles_make(struct bundles *b, const struct mmsghdr *tx, unsigned n)
 {
     uint8_t slot[SLOTS] = {0};     /* 1 + the last answer to a client */
-    uint8_t next[BUNDLE_ANSWERS];  /* 1 + the one before that; 0: none */
-    uint8_t last[BUNDLE_ANSWERS];  /* 1 + the last answer to each client */
-    uint8_t place[BUNDLE_ANSWERS]; /* of the slot's client in last */
+    uint8_t next[BUNDLE_ANSWERS];  /* 1 + the next one to the same; 0: none */
+    uint8_t first[BUNDLE_ANSWERS]; /* 1 + the first answer to each client */
     unsigned clients = 0;
     ASSERT(n <= BUNDLE_ANSWERS);
     for (unsigned i = 0; i < n; i++) {
         uint8_t *s = &slot[slot_of(&tx[i].msg_hdr)];
         next[i] = 0;
         if (*s != 0 && same_way(&tx[*s - 1].msg_hdr, &tx[i].msg_hdr)) {
-            next[i] = *s;
-            place[i] = place[*s - 1];
+            next[*s - 1] = (uint8_t)(i + 1);
         } else {
-            place[i] = (uint8_t)clients++; /* a client who shares a slot starts again */
+            first[clients++] = (uint8_t)(i + 1); /* a client who shares a slot starts again */
         }
-        last[place[i]] = *s = (uint8_t)(i + 1);
+        *s = (uint8_t)(i + 1);
     }
     if (clients == n)
         return 0;
@@ -115,7 +113,7 @@ unsigned bundles_make(struct bundles *b, const struct mmsghdr *tx, unsigned n)
     struct iovec *iov = b->iov;
     for (unsigned c = 0; c < clients; c++) {
         uint8_t v[BUNDLE_ANSWERS];
-        unsigned k = sort_chain(tx, last[c], next, v);
+        unsigned k = sort_chain(tx, first[c], next, v);
         for (unsigned at = 0, m; at < k; at += m, iov += m) {
             m = bundle_of(tx, v + at, k - at);
             add(b, made++, iov, tx, v + at, m);

@@ -130,6 +130,11 @@ void front_answer(struct front *f, uint64_t token, struct bytes answer)
         tcp_answer(f, w, answer);
 }
 
+void front_flush(struct front *f)
+{
+    udp_flush(f);
+}
+
 void front_forget(struct front *f, uint64_t token)
 {
     struct waiting *w = waiting_of(f, token);

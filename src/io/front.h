@@ -94,7 +94,8 @@ struct front {
     struct waiting *waiting;
     uint32_t waiting_n, waiting_free; /* free: 1 + index */
     struct udp_batch *batch;
-    bool alone; /* no bundles of answers */
+    bool alone;   /* no bundles of answers */
+    bool collect; /* the owner calls front_flush() */
     /* TCP: one buffer each way serves all connections; they own memory only for what is left over.
      */
     uint8_t *tcp_in, *tcp_out; /* TCP_READ and TCP_WRITE bytes */
@@ -120,6 +121,9 @@ void front_free(struct front *f);
  * nothing. */
 void front_answer(struct front *f, uint64_t token, struct bytes answer);
 void front_forget(struct front *f, uint64_t token);
+/* Sends the late answers that wait for others to leave with: at the end of every turn, if collect
+ * is set. */
+void front_flush(struct front *f);
 
 /* --- between udp.c, tcp.c and front.c --- */
 /* A place for a request that may have to wait; NULL when too many wait. Taken only by
@@ -129,6 +133,7 @@ void waiting_keep(struct front *f, struct waiting *w);
 void waiting_free(struct front *f, struct waiting *w);
 void udp_ready(struct loop_watch *w, uint32_t events);
 struct udp_batch *udp_batch_new(void);
+void udp_flush(struct front *f);
 void udp_answer(struct front *f, struct waiting *w, struct bytes answer);
 void tcp_accept_ready(struct loop_watch *w, uint32_t events);
 void tcp_answer(struct front *f, struct waiting *w, struct bytes answer);

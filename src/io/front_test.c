@@ -219,7 +219,7 @@ static struct front f;
 static struct loop l;
 static struct client_table clients;
 static struct io_counters count;
-static uint64_t tokens[200];
+static uint64_t tokens[200]; /* as many as a test asks for */
 static unsigned token_n;
 
 static enum outcome serve(void *ctx, struct request *rq, size_t *ret_n)
@@ -520,4 +520,42 @@ TEST(udp_answers_leave_together_and_arrive_apart)
     ask_together("0.0.0.0", "127.0.0.7", BUNDLED);
     ask_together("::1", "::1", BUNDLED);
     ask_together("::", "::1", BUNDLED);
+}
+
+/* Late answers wait for the end of the turn, as long as there is room. */
+TEST(udp_late_answers_leave_together)
+{
+    enum { QUERIES = 150, LARGE = 1600 };
+    static uint8_t big[LARGE], got[LARGE + 1];
+    uint8_t q[12] = {0, 0, ASK_LATER};
+    struct netaddr a = start_at("0.0.0.0", &usual), to;
+    REQUIRE(a.family != ADDR_NONE &&
+            netaddr_parse_port(bytes_str("127.0.0.9"), a.port, &to) == ST_OK);
+    f.collect = true;
+    int fd = udp_to(&to), room = 1 << 20;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+    for (unsigned i = 0; i < QUERIES; i++)
+        CHECK(send(fd, q, sizeof q, 0) == sizeof q);
+    turns(5);
+    REQUIRE(token_n == QUERIES);
+    for (unsigned i = 0; i < 40; i++)
+        front_answer(&f, tokens[i], bytes_of(q, sizeof q));
+    CHECK(recv(fd, got, sizeof got, MSG_DONTWAIT) < 0);
+    front_flush(&f);
+    unsigned n = 0;
+    while (recv(fd, got, sizeof got, MSG_DONTWAIT) == sizeof q)
+        n++;
+    CHECK_EQ(n, 40);
+    for (unsigned i = 40; i < QUERIES; i++) { /* more than there is room for */
+        memset(big, (int)i, sizeof big);
+        front_answer(&f, tokens[i], bytes_of(big, sizeof big));
+    }
+    front_flush(&f);
+    front_flush(&f);
+    for (n = 40; recv(fd, got, sizeof got, MSG_DONTWAIT) == LARGE; n++)
+        CHECK(got[0] == n && got[LARGE - 1] == n);
+    CHECK_EQ(n, QUERIES);
+    CHECK_EQ(count.udp_answers, QUERIES);
+    close(fd);
+    stop();
 }

@@ -9,11 +9,23 @@
 
 /* A page and two cache lines apart, so that the slots of a batch do not fight for the same cache
  * sets. */
-enum { SLOT = UDP_SIZE + 128, CONTROL = 64, ROUNDS = 4, REFUSALS = 16 };
+enum { SLOT = UDP_SIZE + 128, CONTROL = 64, ROUNDS = 4, REFUSALS = 16, LATE_BYTES = LIMIT_MESSAGE };
 
 struct udp_slot {
     uint8_t in[SLOT];
     uint8_t out[SLOT];
+};
+
+/* Answers that came late, to leave at the end of the turn. */
+struct udp_late {
+    unsigned n;
+    size_t used; /* of data */
+    struct listener *from;
+    struct mmsghdr tx[UDP_BATCH];
+    struct iovec iov[UDP_BATCH];
+    union sockaddr_any client[UDP_BATCH];
+    ALIGNED(16) uint8_t control[UDP_BATCH][CONTROL];
+    uint8_t data[LATE_BYTES];
 };
 
 struct udp_batch {
@@ -22,6 +34,7 @@ struct udp_batch {
     union sockaddr_any client[UDP_BATCH];
     ALIGNED(16) uint8_t control[UDP_BATCH][CONTROL];
     struct bundles bundles;
+    struct udp_late late;
     struct udp_slot slot[UDP_BATCH];
 };
 
@@ -108,12 +121,12 @@ static void send_parts(struct front *f, struct listener *l, const struct msghdr 
     }
 }
 
-static void send_all(struct front *f, struct listener *l, struct udp_batch *b, unsigned n)
+static void send_all(struct front *f, struct listener *l, struct udp_batch *b, struct mmsghdr *m,
+                     unsigned n)
 {
-    struct mmsghdr *m = b->tx;
     unsigned done = 0, made = 0;
     if (n > 1 && !l->alone)
-        made = bundles_make(&b->bundles, b->tx, n);
+        made = bundles_make(&b->bundles, m, n);
     if (made > 0) {
         m = b->bundles.m;
         n = made;
@@ -171,7 +184,7 @@ void udp_ready(struct loop_watch *watch, uint32_t events)
             m->msg_namelen = sizeof b->client[i];
             m->msg_controllen = 0;
         }
-        send_all(f, l, b, answers);
+        send_all(f, l, b, b->tx, answers);
         if (f->after != NULL)
             f->after(f->after_ctx);
         if (n < UDP_BATCH)
@@ -179,39 +192,61 @@ void udp_ready(struct loop_watch *watch, uint32_t events)
     }
 }
 
+/* Says in m, whose control has CONTROL bytes, from which address the answer is to leave. */
+static void set_source(struct msghdr *m, const struct waiting *w)
+{
+    struct cmsghdr *c = m->msg_control;
+    memset(c, 0, CONTROL);
+    if (w->local.family == ADDR_V4) {
+        struct in_pktinfo info = {0};
+        memcpy(&info.ipi_spec_dst, w->local.a, 4);
+        c->cmsg_level = IPPROTO_IP;
+        c->cmsg_type = IP_PKTINFO;
+        c->cmsg_len = CMSG_LEN(sizeof info);
+        memcpy(CMSG_DATA(c), &info, sizeof info);
+        m->msg_controllen = CMSG_SPACE(sizeof info);
+    } else {
+        struct in6_pktinfo info = {0};
+        memcpy(&info.ipi6_addr, w->local.a, 16);
+        if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr))
+            info.ipi6_ifindex = w->client.v6.sin6_scope_id;
+        c->cmsg_level = IPPROTO_IPV6;
+        c->cmsg_type = IPV6_PKTINFO;
+        c->cmsg_len = CMSG_LEN(sizeof info);
+        memcpy(CMSG_DATA(c), &info, sizeof info);
+        m->msg_controllen = CMSG_SPACE(sizeof info);
+    }
+}
+
+void udp_flush(struct front *f)
+{
+    struct udp_late *u = &f->batch->late;
+    if (u->n > 0)
+        send_all(f, u->from, f->batch, u->tx, u->n);
+    u->n = 0;
+    u->used = 0;
+}
+
 void udp_answer(struct front *f, struct waiting *w, struct bytes answer)
 {
-    ALIGNED(16) uint8_t control[CONTROL] = {0};
-    struct iovec iov = {(void *)(uintptr_t)answer.p, answer.n};
-    struct msghdr m = {.msg_name = &w->client, .msg_iov = &iov, .msg_iovlen = 1};
-    m.msg_namelen = w->client.sa.sa_family == AF_INET ? sizeof w->client.v4 : sizeof w->client.v6;
+    struct udp_late *u = &f->batch->late;
+    ASSERT(answer.n <= LATE_BYTES);
+    if (u->n == UDP_BATCH || answer.n > LATE_BYTES - u->used || (u->n > 0 && u->from != w->udp))
+        udp_flush(f);
+    unsigned i = u->n++;
+    u->from = w->udp;
+    u->client[i] = w->client;
+    u->iov[i] = (struct iovec){u->data + u->used, answer.n};
+    memcpy(u->data + u->used, answer.p, answer.n);
+    u->used += answer.n;
+    struct msghdr *m = &u->tx[i].msg_hdr;
+    *m = (struct msghdr){.msg_name = &u->client[i], .msg_iov = &u->iov[i], .msg_iovlen = 1};
+    m->msg_namelen = w->client.sa.sa_family == AF_INET ? sizeof w->client.v4 : sizeof w->client.v6;
     if (w->udp->any) {
-        m.msg_control = control;
-        m.msg_controllen = sizeof control;
-        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-        if (w->local.family == ADDR_V4) {
-            struct in_pktinfo info = {0};
-            memcpy(&info.ipi_spec_dst, w->local.a, 4);
-            c->cmsg_level = IPPROTO_IP;
-            c->cmsg_type = IP_PKTINFO;
-            c->cmsg_len = CMSG_LEN(sizeof info);
-            memcpy(CMSG_DATA(c), &info, sizeof info);
-            m.msg_controllen = CMSG_SPACE(sizeof info);
-        } else {
-            struct in6_pktinfo info = {0};
-            memcpy(&info.ipi6_addr, w->local.a, 16);
-            if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr))
-                info.ipi6_ifindex = w->client.v6.sin6_scope_id;
-            c->cmsg_level = IPPROTO_IPV6;
-            c->cmsg_type = IPV6_PKTINFO;
-            c->cmsg_len = CMSG_LEN(sizeof info);
-            memcpy(CMSG_DATA(c), &info, sizeof info);
-            m.msg_controllen = CMSG_SPACE(sizeof info);
-        }
+        m->msg_control = u->control[i];
+        set_source(m, w);
     }
-    if (sendmsg(w->udp->w.fd, &m, MSG_DONTWAIT) >= 0)
-        f->count->udp_answers++;
-    else
-        f->count->udp_send_errors++;
     waiting_free(f, w);
+    if (!f->collect)
+        udp_flush(f);
 }

@@ -122,6 +122,7 @@ enum status worker_init(struct worker *w, unsigned index, struct shared *sh,
     w->upstream.ctx = w;
     w->upstream.reply = upstream_reply;
     w->upstream.failed = upstream_failed;
+    w->front.collect = true;
     w->front.alone = !s->config->server.udp_bundle;
     loop_spin(&w->loop, s->config->server.busy_poll_us);
     qsbr_quiescent(&sh->qsbr, index, qsbr_begin(&sh->qsbr));
@@ -141,6 +142,7 @@ static void *worker_main(void *arg)
             if (resolver_deadline(w->resolver) <= w->loop.now.mono_us)
                 resolver_tick(w->resolver, w->loop.now);
             worker_drain(w);
+            front_flush(&w->front);
         }
     }
     return NULL;
