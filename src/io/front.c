@@ -133,6 +133,7 @@ void front_answer(struct front *f, uint64_t token, struct bytes answer)
 void front_flush(struct front *f)
 {
     udp_flush(f);
+    conns_flush(f);
 }
 
 void front_forget(struct front *f, uint64_t token)

@@ -102,6 +102,7 @@ struct front {
     uint32_t tcp_out_n;        /* bytes of answers to the connection at hand */
     struct list conns[CONN_QUEUES];
     struct loop_timer conn_timer; /* of the oldest of them */
+    struct list late;             /* connections whose late answers wait for the end of the turn */
     struct listener *listeners;
     size_t listener_n;
 };
@@ -136,6 +137,7 @@ struct udp_batch *udp_batch_new(void);
 void udp_flush(struct front *f);
 void udp_answer(struct front *f, struct waiting *w, struct bytes answer);
 void tcp_accept_ready(struct loop_watch *w, uint32_t events);
+void conns_flush(struct front *f);
 void tcp_answer(struct front *f, struct waiting *w, struct bytes answer);
 /* The request gets no answer; the connection goes on. */
 void tcp_answered(struct front *f, struct waiting *w);

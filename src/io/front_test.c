@@ -389,6 +389,18 @@ TEST(tcp_works_on_so_many_at_once)
         }
     }
     CHECK_EQ(take_answers(fd, 0, 150, 12), 150);
+    /* All of a turn leave together. */
+    token_n = 0;
+    f.collect = true;
+    REQUIRE(send_whole(fd, wire, put_queries(wire, 0, 9, ASK_LATER)));
+    for (int i = 0; i < 100 && token_n < 9; i++)
+        turns(1);
+    for (unsigned i = 0; i < token_n; i++)
+        front_answer(&f, tokens[i], bytes_of(wire + 14 * i + 2, 12));
+    CHECK(recv(fd, wire, sizeof wire, MSG_DONTWAIT) < 0);
+    front_flush(&f);
+    CHECK_EQ(recv(fd, wire, sizeof wire, MSG_DONTWAIT), 9 * 14);
+    f.collect = false;
     /* A client that is gone takes its tokens with it. */
     token_n = 0;
     REQUIRE(send_whole(fd, wire, put_queries(wire, 0, 5, ASK_LATER)));

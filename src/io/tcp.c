@@ -31,6 +31,7 @@ struct conn {
     struct tcp_out out;
     struct list waiting; /* struct waiting.of_conn */
     struct list lru;     /* in front.conns */
+    struct list late;    /* in front.late */
     uint32_t slot;       /* in the client table */
     unsigned busy;       /* queries without an answer yet */
     enum conn_queue queue;
@@ -61,6 +62,7 @@ static void conn_close(struct conn *c)
     waiting_free(f, CONTAINER_OF(it, struct waiting, of_conn));
     loop_drop(&c->w);
     list_remove(&c->lru);
+    list_remove(&c->late);
     tcp_in_free(&c->in);
     tcp_out_free(&c->out);
     f->tcp_out_n = 0; /* its answers, if any stand there */
@@ -303,6 +305,8 @@ static void settle(struct conn *c)
     }
     if (c->in.buf != NULL && !tcp_in_partial(&c->in))
         tcp_in_free(&c->in);
+    if (c->out.buf != NULL && !pending)
+        tcp_out_free(&c->out);
     uint32_t want =
         (pending ? (uint32_t)EPOLLOUT : 0u) | (!c->eof && may_take(c) ? (uint32_t)EPOLLIN : 0u);
     queue_up(c);
@@ -334,6 +338,7 @@ void conns_init(struct front *f)
 {
     for (int q = 0; q < CONN_QUEUES; q++)
         list_init(&f->conns[q]);
+    list_init(&f->late);
     f->conn_timer.fire = time_over;
 }
 
@@ -345,18 +350,32 @@ void tcp_answered(struct front *f, struct waiting *w)
     settle(c);
 }
 
+void conns_flush(struct front *f)
+{
+    while (!list_empty(&f->late)) {
+        struct conn *c = CONTAINER_OF(f->late.next, struct conn, late);
+        list_remove(&c->late);
+        settle(c);
+    }
+}
+
 void tcp_answer(struct front *f, struct waiting *w, struct bytes answer)
 {
     struct conn *c = w->conn;
+    f->count->tcp_answers++;
     if (!tcp_out_fits(&c->out, answer.n) && !flush(c))
-        return;                                          /* gone, and w with it */
-    memcpy(f->tcp_out + TCP_PREFIX, answer.p, answer.n); /* no connection is at hand: it is empty */
-    if (add_answer(c, answer.n) != ST_OK) {
+        return; /* gone, and w with it */
+    if (tcp_out_add(&c->out, answer) != ST_OK) {
         f->count->tcp_slow_closed++;
         conn_close(c);
         return;
     }
-    tcp_answered(f, w);
+    waiting_free(f, w);
+    c->busy--;
+    list_remove(&c->late);
+    list_append(&f->late, &c->late);
+    if (!f->collect)
+        conns_flush(f);
 }
 
 /* --- new connections -------------------------------------------------------------------------- */
@@ -415,6 +434,7 @@ static void conn_new(struct front *f, const struct listener *l, int fd,
     c->queue = CONN_IDLE;
     list_init(&c->waiting);
     list_init(&c->lru);
+    list_init(&c->late);
     list_append(&f->conns[CONN_IDLE], &c->lru);
     set_timer(f, CONN_IDLE, c->active_us);
     tcp_in_init(&c->in, LIMIT_MESSAGE);
