@@ -2,7 +2,10 @@
  * (RFC 8482): from the question to RRsets in the answer and authority sections. */
 #include "auth/state.h"
 
-enum { EDE_NOT_AUTHORITATIVE = 20 };
+enum {
+    EDE_NOT_AUTHORITATIVE = 20,
+    READY_OPT = 11 + QUERY_OPTIONS_MAX, /* the most that comes behind the sections */
+};
 
 const uint8_t *auth_suffix(const uint8_t *name, unsigned labels)
 {
@@ -231,10 +234,68 @@ static const uint8_t *from_dname(struct query *q)
     return next;
 }
 
+/* Finds what the answer to this question depends on; false if that is more than a key can say. */
+static bool ready_key_of(struct query *q, struct ready_key *k)
+{
+    const struct zone_found *f = &q->found;
+    uint16_t type = q->in.q.type;
+    unsigned labels = q->path.labels; /* of what the answer is about */
+    if (type == RR_ANY || type == RR_RRSIG || type == RR_NSEC || q->any_class ||
+        auth_of(q)->opt->rotation != ROTATE_FIXED || (q->dnssec && zone_attached(q->zone) != NULL))
+        return false;
+    *k = (struct ready_key){.zone = q->zone, .node = f->node, .type = type};
+    switch (f->match) {
+    case ZONE_EXACT:
+        break;
+    case ZONE_WILDCARD:
+        if (q->dnssec)
+            return false; /* it says that the name itself does not exist */
+        labels = f->node_labels - 1u;
+        break;
+    case ZONE_DELEGATION:
+        if (type == RR_DS)
+            return false;
+        labels = f->node_labels;
+        k->type = 0;
+        break;
+    case ZONE_NXDOMAIN:
+        if (q->dnssec)
+            return false;
+        k->node = zone_apex(q->zone);
+        labels = zone_node_labels(k->node);
+        k->type = 0;
+        break;
+    case ZONE_DNAME:
+    case ZONE_OUTSIDE:
+        return false;
+    }
+    k->kind = (uint8_t)((unsigned)f->match << 1 | q->dnssec);
+    if (labels < q->path.labels)
+        k->lead = labels == 0 ? (uint8_t)(q->path.len - 1) : q->path.at[q->path.labels - labels];
+    return true;
+}
+
+/* An answer like this one was written before. */
+static bool answer_ready(struct query *q)
+{
+    struct auth *a = auth_of(q);
+    if (a->ready == NULL || !ready_key_of(q, &a->key))
+        return false;
+    const struct ready *r = ready_find(a->ready, &a->key, &q->keep);
+    size_t rest = q->opt_out ? READY_OPT : 0;
+    if (r == NULL || q->in.question_end + r->size + rest > q->limit)
+        return false;
+    q->ready = r;
+    q->lead = a->key.lead;
+    q->shape = r->shape;
+    q->reply.rcode = r->rcode;
+    q->reply.flags = r->flags;
+    return true;
+}
+
 /* One name. Returns the next one if it is an alias. */
 static const uint8_t *step(struct query *q)
 {
-    zone_find_path(q->zone, &q->path, &q->found);
     switch (q->found.match) {
     case ZONE_EXACT:
     case ZONE_WILDCARD:
@@ -273,12 +334,16 @@ enum stage_result auth_find(struct query *q)
 enum stage_result auth_answer(struct query *q)
 {
     const uint8_t *next;
+    zone_find_path(q->zone, &q->path, &q->found);
+    if (answer_ready(q))
+        return STAGE_DONE;
     while (UNLIKELY((next = step(q)) != NULL)) {
         /* A circle, a target that is not ours, or too many: the answer ends with the last alias,
          * and the asker goes on by itself. */
         if (answer_has(&q->answer, next, RR_CNAME) || ++q->steps >= LIMIT_CHAIN ||
             !auth_enter(q, next))
             break;
+        zone_find_path(q->zone, &q->path, &q->found);
     }
     /* AA speaks of the first owner name in the answer (RFC 1035 section 4.1.1): a referral at once
      * is not ours to speak of, one behind an alias is. Class * never is (RFC 1035 section 6.2). */

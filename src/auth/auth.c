@@ -22,6 +22,7 @@ void auth_options_default(struct auth_options *opt)
                                  .rotation = ROTATE_FIXED,
                                  .minimal_any = true,
                                  .cookies = true,
+                                 .ready = true,
                                  .keepalive_ms = 10000};
 }
 
@@ -29,6 +30,10 @@ void auth_swap(struct auth *a, const struct zone_table *table, const struct auth
 {
     a->table = table;
     a->opt = opt;
+    if (a->ready == NULL && opt->ready)
+        a->ready = ready_new(); /* without it, it is only slower */
+    else if (a->ready != NULL)
+        ready_clear(a->ready);
     a->shared = (struct query_options){.udp_size = MAX(opt->udp_size, LIMIT_UDP_PLAIN),
                                        .cookies = opt->cookies,
                                        .require_cookie = opt->require_cookie,
@@ -58,6 +63,7 @@ void auth_free(struct auth *a)
 {
     if (a == NULL)
         return;
+    ready_free(a->ready);
     online_free(a->online);
     nsec3_hasher_free(a->hasher);
     free(a);
@@ -83,10 +89,46 @@ struct service auth_service(struct auth *a)
     return (struct service){a, handle};
 }
 
+/* Keeps the sections just written for the next question like this one. */
+static void keep(struct query *q)
+{
+    struct auth *a = auth_of(q);
+    const struct encode *e = &q->enc;
+    size_t start = q->in.question_end, size = q->sections_end - start;
+    uint8_t lead = a->key.lead;
+    bool whole = a->key.kind >> 1 == ZONE_WILDCARD;
+    if (q->truncated || q->left_out || q->reply.ede != QUERY_NO_EDE || size > READY_BYTES ||
+        q->pointers.n > READY_POINTERS)
+        return;
+    for (unsigned i = 0; i < q->pointers.n; i++) {
+        unsigned to = get_be16(q->rq->out + q->pointers.at[i]) & 0x3fff;
+        if (to < (unsigned)MSG_HEADER + lead && !(whole && to == MSG_HEADER))
+            return; /* to what is the question's alone */
+    }
+    struct ready *r = ready_keep(a->ready, &a->key);
+    if (r == NULL)
+        return;
+    r->rcode = q->reply.rcode;
+    r->flags = q->reply.flags;
+    r->shape = q->shape;
+    r->lead = lead;
+    r->whole = whole;
+    for (unsigned s = 0; s < 3; s++)
+        r->count[s] = e->count[SECTION_ANSWER + s];
+    r->count[2] = (uint16_t)(r->count[2] - q->opt_out);
+    r->size = (uint16_t)size;
+    memcpy(r->data, q->rq->out + start, size);
+    r->pointers = (uint8_t)q->pointers.n;
+    for (unsigned i = 0; i < q->pointers.n; i++)
+        r->at[i] = (uint16_t)(q->pointers.at[i] - start);
+}
+
 enum stage_result auth_account(struct query *q)
 {
     struct auth_counters *c = &auth_of(q)->count;
     c->truncated += q->truncated;
+    if (UNLIKELY(q->keep))
+        keep(q);
     switch ((enum shape)q->shape) {
     case SHAPE_ANSWER:
     case SHAPE_ALIAS:

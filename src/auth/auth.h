@@ -11,10 +11,11 @@ enum rotation { ROTATE_FIXED, ROTATE_CYCLIC, ROTATE_RANDOM };
 
 /* Options of the role; strings and prefixes are borrowed from the configuration snapshot. */
 struct auth_options {
-    uint16_t udp_size;          /* largest UDP answer, default LIMIT_EDNS_UDP */
-    enum rotation rotation;     /* of multi-address answers */
-    bool minimal_any;           /* RFC 8482, default on */
-    bool cookies;               /* RFC 7873, default on */
+    uint16_t udp_size;      /* largest UDP answer, default LIMIT_EDNS_UDP */
+    enum rotation rotation; /* of multi-address answers */
+    bool minimal_any;       /* RFC 8482, default on */
+    bool ready;   /* answers are kept as they were written, default on (off: to compare) */
+    bool cookies; /* RFC 7873, default on */
     struct hash_key cookie_key; /* server secret (RFC 9018 section 4.4), the same on all workers */
     bool require_cookie; /* BADCOOKIE over UDP to a client without a good server cookie, default off
                           */

@@ -3,6 +3,7 @@
 #define BANYAN_AUTH_STATE_H
 
 #include "auth/auth.h"
+#include "auth/ready.h"
 #include "dnssec/nsec3.h"
 #include "dnssec/online.h"
 #include "query/query.h"
@@ -20,6 +21,8 @@ struct auth {
     struct auth_counters count;
     struct online *online;       /* NULL until a zone needs it */
     struct nsec3_hasher *hasher; /* likewise */
+    struct ready_table *ready;   /* NULL: every answer is made anew */
+    struct ready_key key;        /* of the answer to be kept, where query.keep */
     uint32_t proofs;             /* names used of proof, in this answer */
     struct name proof[AUTH_PROOFS];
     struct query query; /* large: last */

@@ -17,6 +17,7 @@ void encode_begin(struct encode *e, uint8_t *buf, size_t limit, uint16_t id, uin
     e->count[0] = e->count[1] = e->count[2] = e->count[3] = 0;
     e->flags = flags;
     e->id = id;
+    e->pointers = NULL;
     e->qname = NULL;
     e->qname_len = 0;
     e->slots_ready = false;
@@ -133,6 +134,16 @@ static void slots_prepare(struct encode *e)
         slot_put(e, s.hash[i], (size_t)MSG_HEADER + s.at[i]);
 }
 
+static inline void put_pointer(struct encode *e, uint16_t pointer)
+{
+    if (UNLIKELY(e->pointers != NULL) && e->pointers->n <= ENCODE_POINTERS) {
+        if (e->pointers->n < ENCODE_POINTERS)
+            e->pointers->at[e->pointers->n] = (uint16_t)wr_len(&e->w);
+        e->pointers->n++;
+    }
+    wr_u16(&e->w, pointer);
+}
+
 /* A name with compression. */
 static void put_name(struct encode *e, const uint8_t *name)
 {
@@ -141,7 +152,7 @@ static void put_name(struct encode *e, const uint8_t *name)
         return;
     }
     if (e->qname != NULL && name >= e->qname && name < e->qname + e->qname_len) {
-        wr_u16(&e->w, (uint16_t)(0xc000 | (MSG_HEADER + (name - e->qname))));
+        put_pointer(e, (uint16_t)(0xc000 | (MSG_HEADER + (name - e->qname))));
         return;
     }
     if (!e->slots_ready)
@@ -155,7 +166,7 @@ static void put_name(struct encode *e, const uint8_t *name)
     size_t head = i < s.n ? s.at[i] : name_len(name) - 1;
     wr_bytes(&e->w, name, head);
     if (found != 0)
-        wr_u16(&e->w, (uint16_t)(0xc000 | found));
+        put_pointer(e, (uint16_t)(0xc000 | found));
     else
         wr_u8(&e->w, 0);
     if (!wr_ok(&e->w))
@@ -246,7 +257,7 @@ enum status encode_rrset(struct encode *e, enum msg_section s, const struct rrse
         if (p == end)
             p = set->rdata;
         if (pointer != 0)
-            wr_u16(&e->w, pointer);
+            put_pointer(e, pointer);
         else
             put_name(e, set->owner);
         put_fixed(e, set->type, set->rclass, set->ttl);

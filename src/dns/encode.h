@@ -11,7 +11,16 @@
 #include "dns/msg.h"
 #include "dns/rrset.h"
 
-enum { ENCODE_SLOTS = 128 }; /* remembered suffixes: a power of two */
+enum {
+    ENCODE_SLOTS = 128, /* remembered suffixes: a power of two */
+    ENCODE_POINTERS = 64,
+};
+
+/* Where compression pointers were written, in bytes from the beginning of the message. */
+struct encode_pointers {
+    uint16_t n; /* more than ENCODE_POINTERS: not all are here */
+    uint16_t at[ENCODE_POINTERS];
+};
 
 struct encode {
     struct writer w;
@@ -19,7 +28,8 @@ struct encode {
     uint16_t count[4]; /* by enum msg_section */
     uint16_t flags;    /* written by encode_finish */
     uint16_t id;
-    const uint8_t *qname; /* the question's name as the caller holds it, or NULL */
+    struct encode_pointers *pointers; /* NULL: nobody wants to know */
+    const uint8_t *qname;             /* the question's name as the caller holds it, or NULL */
     uint8_t qname_len;
     uint8_t slots_used;
     bool slots_ready;            /* slot[] is filled only when the first name needs it */

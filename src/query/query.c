@@ -71,6 +71,9 @@ void query_begin(struct query *q, struct request *rq, const struct query_options
     q->zone = NULL;
     q->dnssec = false;
     q->name = NULL;
+    q->ready = NULL;
+    q->keep = false;
+    q->left_out = false;
     q->steps = 0;
     q->shape = SHAPE_NONE;
     q->any_class = false;

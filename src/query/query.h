@@ -96,6 +96,19 @@ const uint8_t *answer_synthesise(struct answer *a, const uint8_t *owner, const u
 
 /* --- the query ------------------------------------------------------------------------------- */
 
+/* The sections of an answer as they were written, to be written again (auth/ready.h). */
+enum { READY_BYTES = 1000, READY_POINTERS = 40 };
+struct ready {
+    uint16_t rcode, flags; /* of reply */
+    uint8_t shape;         /* enum shape */
+    uint8_t lead;          /* bytes of the question's name that the answer was not about */
+    bool whole;            /* what points to the question's name means all of it */
+    uint8_t pointers;
+    uint16_t count[3], size;
+    uint16_t at[READY_POINTERS]; /* where in `data` compression pointers stand */
+    uint8_t data[READY_BYTES];
+};
+
 enum cookie_state {
     COOKIE_NONE,    /* no COOKIE option, or cookies are off */
     COOKIE_CLIENT,  /* a client cookie only */
@@ -145,7 +158,10 @@ struct query {
     bool dnssec;             /* the client wants DNSSEC records and the zone has them */
     struct zone_found found;
 
-    /* answer */
+    /* answer: if ready is set, it stands for what is in `answer`, behind a question of this lead */
+    const struct ready *ready;
+    uint8_t lead;
+    bool keep;         /* the sections are to be kept: where their pointers stand is noted */
     uint8_t steps;     /* aliases followed */
     uint8_t shape;     /* enum shape: of what the last name turned out to be */
     uint8_t any_class; /* QCLASS * (255) */
@@ -153,6 +169,8 @@ struct query {
     /* encode */
     size_t size; /* of the response */
     bool truncated;
+    bool left_out;         /* what may be left out was */
+    uint32_t sections_end; /* where OPT begins */
 
     /* parse */
     struct query_view in;
@@ -163,6 +181,7 @@ struct query {
     /* encode */
     uint8_t options[QUERY_OPTIONS_MAX];
     struct encode enc;
+    struct encode_pointers pointers; /* where `keep` */
 };
 
 /* How a query ended, for proofs and counters. */

@@ -45,9 +45,33 @@ static bool section_write(struct query *q, enum msg_section s)
         if (it->why == ANSWER_SIGNATURE && last_left_out)
             continue; /* no signature without what it signs */
         last_left_out = encode_rrset(&q->enc, s, &it->set, it->first) != ST_OK;
-        if (last_left_out && !it->may)
+        if (LIKELY(!last_left_out))
+            continue;
+        q->left_out = true;
+        if (!it->may)
             return false;
     }
+    return true;
+}
+
+/* The sections as they stand elsewhere: the question's name is longer or shorter, so what stands
+ * behind its beginning has moved. */
+static bool ready_write(struct query *q)
+{
+    const struct ready *r = q->ready;
+    struct encode *e = &q->enc;
+    uint8_t *p = wr_room(&e->w, r->size);
+    if (UNLIKELY(p == NULL))
+        return false;
+    memcpy(p, r->data, r->size);
+    int shift = (int)q->lead - r->lead;
+    for (unsigned i = 0; shift != 0 && i < r->pointers; i++) {
+        unsigned to = get_be16(p + r->at[i]);
+        if (!(r->whole && to == (0xc000 | MSG_HEADER)))
+            put_be16(p + r->at[i], (uint16_t)((int)to + shift));
+    }
+    for (unsigned s = 0; s < 3; s++)
+        e->count[SECTION_ANSWER + s] = r->count[s];
     return true;
 }
 
@@ -71,7 +95,13 @@ static bool sections_write(struct query *q, struct edns_out *opt)
     if (in->has_question && !q->reply.no_question) /* byte for byte: case kept (0x20) */
         fits = encode_question_raw(
                    e, bytes_of(q->rq->wire.p + MSG_HEADER, in->question_end - MSG_HEADER)) == ST_OK;
-    if (q->answer.n > 0) {
+    if (UNLIKELY(q->keep)) {
+        q->pointers.n = 0;
+        e->pointers = &q->pointers;
+    }
+    if (q->ready != NULL) {
+        fits = fits && ready_write(q);
+    } else if (q->answer.n > 0) {
         fits = fits && section_write(q, SECTION_ANSWER) && section_write(q, SECTION_AUTHORITY) &&
                section_write(q, SECTION_ADDITIONAL);
     }
@@ -92,6 +122,7 @@ enum stage_result stage_encode(struct query *q)
         e->flags |= MSG_TC;
         q->truncated = true;
     }
+    q->sections_end = (uint32_t)wr_len(&e->w);
     if (q->opt_out && encode_opt(e, &opt) != ST_OK) {
         /* Cannot be: its room was reserved, and q->limit is at least 512. */
         return STAGE_DROP;

@@ -135,7 +135,7 @@ static void lab_close(struct lab *l)
 }
 
 /* Asks as a client with DO and waits; false if nothing came that can be read. */
-static bool ask(struct lab *l, const char *name, uint16_t type, uint16_t flags)
+static inline bool ask(struct lab *l, const char *name, uint16_t type, uint16_t flags)
 {
     static const uint8_t here[4] = {127, 0, 0, 1};
     struct netaddr from = netaddr_v4(here, 5353);
