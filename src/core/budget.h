@@ -15,7 +15,8 @@
     BUDGET(SUBQUERIES, LIMIT_QUERY_SUBQUERIES, "sub-queries")                                      \
     BUDGET(CHAIN, LIMIT_CHAIN, "alias steps")                                                      \
     BUDGET(SIGNATURES, LIMIT_QUERY_SIGNATURES, "signature checks")                                 \
-    BUDGET(HASHES, LIMIT_QUERY_HASHES, "NSEC3 hashes")
+    BUDGET(HASHES, LIMIT_QUERY_HASHES, "NSEC3 hashes")                                             \
+    BUDGET(LONG_HASHES, LIMIT_QUERY_LONG_HASHES, "hashes of NSEC3 with many iterations")
 
 enum budget_item {
 #define BUDGET(name, limit, words) BUDGET_##name,

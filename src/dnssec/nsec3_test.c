@@ -1,6 +1,8 @@
 #include "dnssec/nsec3.h"
 
 #include "base/codec.h"
+#include "base/limits.h"
+#include "dnssec/proof.h"
 #include "dnssec/testlib.h"
 
 /* RFC 5155 appendix A: salt aabbccdd, 12 iterations. */
@@ -76,4 +78,50 @@ TEST(nsec3_views)
     CHECK(bitmap_has(n.bitmap, RR_DNSKEY) && !bitmap_has(n.bitmap, RR_A));
     for (size_t i = 0; i < 5 + 4 + 1 + 20; i++)
         CHECK(!nsec3_read(bytes_of(rd.p, i), &n));
+}
+
+/* RFC 9276 section 3.2, RFC 5155 section 8: more iterations than are taken make an answer insecure
+ * only where the records match or cover its name; a record of another name downgrades nothing, and
+ * a salt that costs more than the budget has ends in that. */
+TEST(nsec3_many_iterations_must_fit)
+{
+    static const struct {
+        const char *owner, *types, *name;
+        bool ds;
+        enum proof want;
+    } v[] = {{"cut.example.", "NS", "cut.example.", true, PROOF_ITERATIONS},
+             {"cut.example.", "NS", "signed.example.", true, PROOF_FAILS},
+             {"cut.example.", "NS DS", "cut.example.", true, PROOF_FAILS},
+             {"www.example.", "A", "www.example.", false, PROOF_ITERATIONS},
+             {"www.example.", "AAAA", "www.example.", false, PROOF_FAILS},
+             {"www.example.", "A", "ftp.example.", false, PROOF_FAILS}};
+    struct nsec3_hasher *h = nsec3_hasher_new();
+    REQUIRE(h != NULL);
+    for (size_t i = 0; i < ARRAY_LEN(v); i++) {
+        struct test_set s;
+        struct budget budget = {.spent = {0}};
+        struct name zone, n, owner;
+        uint8_t hash[NSEC3_HASH], next[NSEC3_HASH];
+        char buf[64], rdata[128], who[NAME_TEXT_MAX];
+        struct text t = text_of(buf, sizeof buf);
+        REQUIRE(name_from("example.", &zone) == ST_OK && name_from(v[i].owner, &n) == ST_OK);
+        REQUIRE(nsec3_hash(h, n.w, bytes_of(NULL, 0), 500, hash) == ST_OK);
+        REQUIRE(nsec3_owner(hash, zone.w, &owner) == ST_OK);
+        memcpy(next, hash, sizeof next); /* a span that covers nothing: to the hash after it */
+        for (size_t k = sizeof next; k-- > 0 && ++next[k] == 0;)
+            ;
+        base32hex_text(bytes_of(next, sizeof next), &t);
+        text_end_cut(&t);
+        snprintf(rdata, sizeof rdata, "1 0 500 - %s %s", buf, v[i].types);
+        name_str(owner.w, who);
+        test_set_make(&s, who, RR_NSEC3, 300, rdata);
+        struct proofs p = {zone.w, &s.set, 1, h, &budget};
+        REQUIRE(name_from(v[i].name, &n) == ST_OK);
+        enum proof got = v[i].ds ? proof_unsigned(&p, n.w) : proof_no_type(&p, n.w, RR_AAAA);
+        test_point(got == v[i].want, "%zu: %d", i, (int)got);
+        CHECK_EQ(budget.spent[BUDGET_HASHES], 0);
+        budget.spent[BUDGET_LONG_HASHES] = LIMIT_QUERY_LONG_HASHES;
+        CHECK_EQ(v[i].ds ? proof_unsigned(&p, n.w) : proof_no_type(&p, n.w, RR_AAAA), PROOF_LIMIT);
+    }
+    nsec3_hasher_free(h);
 }

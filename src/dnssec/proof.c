@@ -152,13 +152,27 @@ static bool between(const uint8_t *owner, const uint8_t *hash, const uint8_t *ne
     return memcmp(owner, next, NSEC3_HASH) < 0 ? after && before : after || before;
 }
 
+static bool too_many(const struct nsec3 *param)
+{
+    return param->iterations > LIMIT_NSEC3_ITERATIONS;
+}
+
+/* Hashes with more iterations than are taken have a budget of their own, for they only tell whether
+ * the answer is insecure; it counts the blocks of SHA-1, of which a long salt needs more. */
+static bool pay(const struct proofs *p, const struct nsec3 *param)
+{
+    uint32_t hashes = 1u + param->iterations, blocks = 1 + (NSEC3_HASH + param->salt.n + 8) / 64;
+    return too_many(param) ? budget_take(p->budget, BUDGET_LONG_HASHES, hashes * blocks)
+                           : budget_take(p->budget, BUDGET_HASHES, hashes);
+}
+
 /* The NSEC3 that matches a name, else one that covers it. */
 static enum found nsec3_find(const struct proofs *p, const struct nsec3 *param, const uint8_t *name,
                              struct nsec3 *ret)
 {
     uint8_t hash[NSEC3_HASH];
     enum found found = FOUND_NONE;
-    if (!budget_take(p->budget, BUDGET_HASHES, 1u + param->iterations) ||
+    if (!pay(p, param) ||
         nsec3_hash(p->hasher, name, param->salt, param->iterations, hash) != ST_OK)
         return FOUND_LIMIT;
     for (unsigned i = 0; i < p->n && found != FOUND_MATCH; i++) {
@@ -273,16 +287,12 @@ static enum proof nsec3_no_type(const struct proofs *p, const struct nsec3 *para
 
 /* --- Both --- */
 
-/* Whether the answer is to be judged by its NSEC3 records; PROOF_ITERATIONS if they are of no use.
- */
-static bool use_nsec3(const struct proofs *p, struct nsec3_at *ret, enum proof *why)
+/* What records with too many iterations prove makes the answer insecure, no more; what they do not
+ * prove they do not make so either: a record of another name, replayed, downgrades nothing (RFC
+ * 9276 section 3.2). */
+static enum proof weakened(const struct nsec3 *param, enum proof p)
 {
-    *why = PROOF_HOLDS;
-    if (!nsec3_first(p, ret))
-        return false;
-    if (ret->v.iterations > LIMIT_NSEC3_ITERATIONS)
-        *why = PROOF_ITERATIONS;
-    return true;
+    return too_many(param) && (p == PROOF_HOLDS || p == PROOF_OPT_OUT) ? PROOF_ITERATIONS : p;
 }
 
 bool proof_nxname(const struct proofs *p, const uint8_t *name)
@@ -294,34 +304,27 @@ bool proof_nxname(const struct proofs *p, const uint8_t *name)
 enum proof proof_no_name(const struct proofs *p, const uint8_t *name)
 {
     struct nsec3_at at;
-    enum proof why;
     if (!name_in(name, p->zone))
         return PROOF_FAILS;
     if (nsec_no_name(p, name))
         return PROOF_HOLDS;
-    if (!use_nsec3(p, &at, &why))
-        return PROOF_FAILS;
-    return why != PROOF_HOLDS ? why : nsec3_no_name(p, &at.v, name);
+    return nsec3_first(p, &at) ? weakened(&at.v, nsec3_no_name(p, &at.v, name)) : PROOF_FAILS;
 }
 
 enum proof proof_no_type(const struct proofs *p, const uint8_t *name, uint16_t type)
 {
     struct nsec3_at at;
-    enum proof why;
     if (!name_in(name, p->zone))
         return PROOF_FAILS;
     if (nsec_no_type(p, name, type))
         return PROOF_HOLDS;
-    if (!use_nsec3(p, &at, &why))
-        return PROOF_FAILS;
-    return why != PROOF_HOLDS ? why : nsec3_no_type(p, &at.v, name, type);
+    return nsec3_first(p, &at) ? weakened(&at.v, nsec3_no_type(p, &at.v, name, type)) : PROOF_FAILS;
 }
 
 enum proof proof_expansion(const struct proofs *p, const uint8_t *name, unsigned labels)
 {
     struct nsec3_at at;
     struct nsec3 v;
-    enum proof why;
     unsigned encloser, all = name_labels(name);
     if (!name_in(name, p->zone) || labels >= all)
         return PROOF_FAILS;
@@ -329,14 +332,12 @@ enum proof proof_expansion(const struct proofs *p, const uint8_t *name, unsigned
     const uint8_t *next_closer = name_skip(name, all - labels - 1);
     if (nsec_cover(p, name, &encloser))
         return encloser == labels ? PROOF_HOLDS : PROOF_FAILS;
-    if (!use_nsec3(p, &at, &why))
+    if (!nsec3_first(p, &at))
         return PROOF_FAILS;
-    if (why != PROOF_HOLDS)
-        return why;
     enum found f = nsec3_find(p, &at.v, next_closer, &v);
     if (f != FOUND_COVER)
         return f == FOUND_LIMIT ? PROOF_LIMIT : PROOF_FAILS;
-    return v.flags & FLAG_OPT_OUT ? PROOF_OPT_OUT : PROOF_HOLDS;
+    return weakened(&at.v, v.flags & FLAG_OPT_OUT ? PROOF_OPT_OUT : PROOF_HOLDS);
 }
 
 static bool is_unsigned_cut(struct bytes bitmap)
@@ -350,22 +351,19 @@ enum proof proof_unsigned(const struct proofs *p, const uint8_t *name)
     struct nsec3_at at;
     struct nsec3 v;
     struct enclosing e;
-    enum proof why;
     if (!name_in(name, p->zone) || name_equal(name, p->zone))
         return PROOF_FAILS;
     if (nsec_match(p, name, &nsec))
         return is_unsigned_cut(nsec.bitmap) ? PROOF_HOLDS : PROOF_FAILS;
-    if (!use_nsec3(p, &at, &why))
+    if (!nsec3_first(p, &at))
         return PROOF_FAILS;
-    if (why != PROOF_HOLDS)
-        return why;
     enum found f = nsec3_find(p, &at.v, name, &v);
     if (f == FOUND_MATCH)
-        return is_unsigned_cut(v.bitmap) ? PROOF_HOLDS : PROOF_FAILS;
+        return is_unsigned_cut(v.bitmap) ? weakened(&at.v, PROOF_HOLDS) : PROOF_FAILS;
     if (f == FOUND_LIMIT)
         return PROOF_LIMIT;
-    why = nsec3_enclose(p, &at.v, name, &e);
+    enum proof why = nsec3_enclose(p, &at.v, name, &e);
     if (why != PROOF_HOLDS)
         return why;
-    return e.opt_out ? PROOF_OPT_OUT : PROOF_FAILS;
+    return e.opt_out ? weakened(&at.v, PROOF_OPT_OUT) : PROOF_FAILS;
 }

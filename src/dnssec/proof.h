@@ -11,8 +11,8 @@
 enum proof {
     PROOF_HOLDS,
     PROOF_OPT_OUT, /* nothing is said of unsigned delegations there: insecure (RFC 5155 s. 12.2) */
-    PROOF_ITERATIONS, /* NSEC3 with more iterations than are taken: insecure (RFC 9276 section 3.2)
-                       */
+    PROOF_ITERATIONS, /* NSEC3 with more iterations than are taken: insecure (RFC 9276 section 3.2),
+                       * and they do match or cover what they are used for */
     PROOF_FAILS,
     PROOF_LIMIT /* too much work */
 };
