@@ -79,7 +79,7 @@ static const char *no_sense(const struct walker *w, struct asked *q, struct byte
     unsigned rcode = msg_rcode(&m);
     if (rcode != RCODE_NOERROR && rcode != RCODE_NXDOMAIN)
         return error_words(&m, rcode, a);
-    if (!m.has_question || reply_of(&m, a, &q->reply) != ST_OK)
+    if (!m.has_question || reply_of(&m, &(struct hash_key){0}, a, &q->reply) != ST_OK)
         return "the reply holds records that cannot be read";
     return NULL;
 }

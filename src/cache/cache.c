@@ -339,6 +339,9 @@ static enum cache_kind get(struct cache *c, const uint8_t *name, uint16_t type, 
     struct entry *e = find(s, entry_hash(nh, type, rclass), lower, n, type, rclass);
     if (e == NULL || expired(e, now)) /* RFC 2308 section 5: NXDOMAIN holds for every type */
         e = find(s, entry_hash(nh, 0, rclass), lower, n, 0, rclass);
+    /* A verdict by older rules that was stored after these came. */
+    if (e != NULL && e->rclass == CACHE_CLASS_BAD && e->epoch != epoch)
+        e = NULL;
     if (e != NULL && !expired(e, now) && copy_out(e, epoch, name, now, more, a, ret)) {
         e->visited = true;
         s->st.hits++;
@@ -422,7 +425,6 @@ static void entry_put(struct cache *c, struct entry *e, uint64_t nh, uint32_t tt
 {
     struct shard *s = shard_of(c, nh);
     uint8_t epoch = atomic_load_explicit(&c->epoch, memory_order_relaxed);
-    e->epoch = epoch;
     e->hash = entry_hash(nh, e->type, e->rclass);
     e->dies_mono_us = now.mono_us + (uint64_t)ttl_s * 1000000;
     e->dies_wall_s = now.wall_s + ttl_s;
@@ -431,8 +433,8 @@ static void entry_put(struct cache *c, struct entry *e, uint64_t nh, uint32_t tt
     /* RFC 2181 section 5.4.1: data of lower rank never replace fresh data of higher rank; nor what
      * was not validated what was. */
     if (old != NULL && !expired(old, now) &&
-        (trust_of(old, epoch) > (enum cache_trust)e->trust ||
-         (trust_of(old, epoch) == (enum cache_trust)e->trust && old->rank > e->rank))) {
+        (trust_of(old, epoch) > trust_of(e, epoch) ||
+         (trust_of(old, epoch) == trust_of(e, epoch) && old->rank > e->rank))) {
         unlock(s);
         free(e);
         return;
@@ -446,7 +448,7 @@ static void entry_put(struct cache *c, struct entry *e, uint64_t nh, uint32_t tt
         e->kind == CACHE_RRSET && e->rank > RANK_GLUE
             ? find(s, entry_hash(nh, 0, e->rclass), e->data, e->name_len, 0, e->rclass)
             : NULL;
-    if (nx != NULL && trust_of(nx, epoch) <= (enum cache_trust)e->trust)
+    if (nx != NULL && trust_of(nx, epoch) <= trust_of(e, epoch))
         entry_remove(s, nx);
     insert(s, e, now);
     unlock(s);
@@ -461,6 +463,7 @@ static struct entry *entry_with(const uint8_t *lower, size_t n, size_t extra,
     if (e == NULL || w == NULL)
         return e;
     e->trust = (uint8_t)w->trust;
+    e->epoch = w->epoch;
     e->cut = w->cut;
     e->reason = w->reason;
     e->more_size = (uint32_t)more;
@@ -617,6 +620,11 @@ void cache_distrust(struct cache *c)
     denial_flush_all(c->denial);
     for (unsigned i = 0; i < c->shards; i++)
         (void)sweep(&c->shard[i], hit_bad, NULL);
+}
+
+uint8_t cache_epoch(const struct cache *c)
+{
+    return atomic_load_explicit(&c->epoch, memory_order_relaxed);
 }
 
 void cache_drop(struct cache *c, const uint8_t *name, uint16_t type, uint16_t rclass)

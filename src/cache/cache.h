@@ -58,6 +58,7 @@ struct cache_with {
     unsigned more_count;      /* past CACHE_MORE_SETS they are left out */
     uint16_t reason;          /* why it is not secure: for who keeps it to know */
     const char *text;         /* FAILURE: what went wrong, or NULL */
+    uint8_t epoch;            /* cache_epoch() when the work began whose verdict this is */
 };
 
 /* An entry, copied out into the caller's arena. */
@@ -107,6 +108,8 @@ unsigned cache_flushes(const struct cache *c);
 /* The rules of validation have changed: everything counts as unchecked from now on, and what was
  * proved not to exist, or to fail validation, is forgotten. */
 void cache_distrust(struct cache *c);
+/* Of the rules in force. What was begun under older ones is stored as unchecked. */
+uint8_t cache_epoch(const struct cache *c);
 
 /* What is known not to exist (RFC 8198): a part of the byte budget is its. */
 struct denial_cache *cache_denial(struct cache *c);

@@ -234,3 +234,37 @@ TEST(threads_share_it)
     CHECK(cache_stats(c).bytes <= 64 << 10);
     cache_free(c);
 }
+
+/* What was begun by older rules is stored as unchecked: neither its trust nor its failure is taken
+ * for one of today (RFC 4035 sections 4.3 and 4.7). */
+TEST(older_rules_give_no_trust)
+{
+    struct cache *c = cache_new(1 << 20, 1, &env);
+    struct name n = nm("www.example.org.");
+    struct cache_entry e;
+    struct arena a;
+    arena_init(&a, 4096, 0);
+    uint8_t rd[] = {0, 4, 192, 0, 2, 1}, old = cache_epoch(c);
+    struct rrset set = {n.w, RR_A, CLASS_IN, 60, 1, sizeof rd, rd};
+    cache_distrust(c);
+    struct cache_with with = {.trust = CACHE_SECURE, .epoch = old};
+    cache_put(c, &set, RANK_ANSWER, &with, at(0));
+    REQUIRE(get_a(c, &n, at(1), &e) == 1);
+    CHECK_EQ(e.trust, CACHE_UNCHECKED);
+    cache_put_negative(c, CACHE_FAILURE, n.w, RR_A, CACHE_CLASS_BAD, 60, NULL, 0, &with, at(1));
+    CHECK_EQ(cache_get(c, n.w, RR_A, CACHE_CLASS_BAD, at(2), &a, &e), CACHE_NONE);
+    with.epoch = cache_epoch(c);
+    cache_put(c, &set, RANK_ANSWER, &with, at(2));
+    REQUIRE(get_a(c, &n, at(3), &e) == 1);
+    CHECK_EQ(e.trust, CACHE_SECURE);
+    with.epoch = old;
+    rd[5] = 2;
+    cache_put(c, &set, RANK_LOCAL, &with, at(3));
+    REQUIRE(get_a(c, &n, at(4), &e) == 1);
+    CHECK_EQ(e.trust, CACHE_SECURE);
+    cache_put_negative(c, CACHE_FAILURE, n.w, RR_A, CACHE_CLASS_BAD, 60, NULL, 0,
+                       &(struct cache_with){.epoch = cache_epoch(c)}, at(3));
+    CHECK_EQ(cache_get(c, n.w, RR_A, CACHE_CLASS_BAD, at(4), &a, &e), CACHE_FAILURE);
+    arena_free(&a);
+    cache_free(c);
+}

@@ -4,6 +4,7 @@
 #define BANYAN_DNSSEC_JUDGE_H
 
 #include "base/arena.h"
+#include "base/hash.h"
 #include "dns/msg.h"
 #include "dnssec/proof.h"
 #include "dnssec/trust.h"
@@ -23,9 +24,11 @@ struct reply {
     unsigned n;
 };
 
-/* Collects the sets of answer and authority; all lives in the arena. ST_ELIMIT: more than
- * LIMIT_REPLY_SETS; ST_ENOMEM; errors of rdata_from_wire. */
-enum status reply_of(const struct msg *m, struct arena *a, struct reply *ret) MUST_USE;
+/* Collects the sets of answer and authority; all lives in the arena. key: secret, so that nobody
+ * can make records that are costly to tell apart. ST_ELIMIT: more than LIMIT_REPLY_SETS; ST_ENOMEM;
+ * errors of rdata_from_wire. */
+enum status reply_of(const struct msg *m, const struct hash_key *key, struct arena *a,
+                     struct reply *ret) MUST_USE;
 
 /* --- What it proves --- */
 

@@ -67,7 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct judge j = {&rules, f.hasher, &budget};
     arena_init(&a, 16384, 1 << 20);
     if (msg_parse(bytes_of(data, size), &a, &m) == ST_OK && m.has_question &&
-        reply_of(&m, &a, &r) == ST_OK && reply_judge(&j, f.keys, &r, &v, &room, &next) == ST_OK) {
+        reply_of(&m, &(struct hash_key){1, 2}, &a, &r) == ST_OK &&
+        reply_judge(&j, f.keys, &r, &v, &room, &next) == ST_OK) {
         if (v.trust == TRUST_SECURE || budget.spent[BUDGET_SIGNATURES] > LIMIT_QUERY_SIGNATURES ||
             budget.spent[BUDGET_HASHES] > LIMIT_QUERY_HASHES)
             abort();

@@ -1,7 +1,6 @@
 /* A message as RRsets with their signatures, in one pass over its records: each is compared with
  * the owners seen before by where its name stands in the message, and only then by the name itself.
  */
-#include "base/hash.h"
 #include "base/limits.h"
 #include "dns/rdata.h"
 #include "dns/rr_type.h"
@@ -22,6 +21,7 @@ struct collecting {
 
 struct collector {
     const struct msg *m;
+    const struct hash_key *key;
     struct reply *reply;
     struct collecting *set;
     uint16_t *of; /* of each record: the set it belongs to, or NO_SET */
@@ -136,11 +136,10 @@ static void find_signatures(struct collector *c)
 
 /* Whether the records before `end` hold this one. Most that do not are told by a bit: comparing all
  * with all would make the work grow with the square (CVE-2024-11187). */
-static bool holds(struct collecting *s, unsigned part, const struct rrset *set, const uint8_t *end,
-                  struct bytes rd)
+static bool holds(const struct hash_key *key, struct collecting *s, unsigned part,
+                  const struct rrset *set, const uint8_t *end, struct bytes rd)
 {
-    static const struct hash_key key = {0};
-    uint64_t bit = siphash13(&key, rd.p, rd.n) % ((uint64_t)s->most[part] * SEEN_BITS);
+    uint64_t bit = siphash13(key, rd.p, rd.n) % ((uint64_t)s->most[part] * SEEN_BITS);
     uint8_t *byte = &s->seen[part][bit / 8], mask = (uint8_t)(1u << bit % 8);
     bool maybe = (*byte & mask) != 0;
     *byte |= mask;
@@ -162,7 +161,7 @@ static enum status append(struct collector *c, const struct rr_view *rr, struct 
         return ST_ENOSPACE;
     struct bytes rd = bytes_of(mark + 2, (size_t)(w->p - mark - 2));
     set->ttl = MIN(set->ttl, rr->ttl); /* RFC 2181 section 5.2 */
-    if (holds(s, part, set, mark, rd)) {
+    if (holds(c->key, s, part, set, mark, rd)) {
         wr_rollback(w, mark); /* RFC 2181 section 5: a duplicate */
         return ST_OK;
     }
@@ -199,7 +198,8 @@ static enum status fill(struct collector *c, struct arena *a)
     return ST_OK;
 }
 
-enum status reply_of(const struct msg *m, struct arena *a, struct reply *ret)
+enum status reply_of(const struct msg *m, const struct hash_key *key, struct arena *a,
+                     struct reply *ret)
 {
     uint8_t *name = arena_dup(a, m->q.name.w, name_len(m->q.name.w));
     unsigned most = 0; /* sets, of those records that count */
@@ -207,7 +207,7 @@ enum status reply_of(const struct msg *m, struct arena *a, struct reply *ret)
         most += counts(&m->rr[i]) && m->rr[i].type != RR_RRSIG;
     most = MIN(most, (unsigned)LIMIT_REPLY_SETS) + 1;
     *ret = (struct reply){.name = name, .type = m->q.type, .rcode = (uint16_t)msg_rcode(m)};
-    struct collector c = {m, ret, arena_alloc(a, most * sizeof *c.set),
+    struct collector c = {m, key, ret, arena_alloc(a, most * sizeof *c.set),
                           arena_alloc(a, (m->rr_count + 1u) * sizeof *c.of)};
     ret->set = arena_alloc(a, most * sizeof *ret->set);
     if (name == NULL || c.set == NULL || c.of == NULL || ret->set == NULL)

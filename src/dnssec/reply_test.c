@@ -30,7 +30,7 @@ TEST(signatures_find_their_set)
         REQUIRE(encode_rrset(&e, SECTION_ANSWER, &a.set, 0) == ST_OK);
         REQUIRE(encode_rrset(&e, v[i].at, &s.set, 0) == ST_OK);
         REQUIRE(msg_parse(bytes_of(buf, encode_finish(&e)), &arena, &m) == ST_OK);
-        REQUIRE(reply_of(&m, &arena, &r) == ST_OK);
+        REQUIRE(reply_of(&m, &(struct hash_key){1, 2}, &arena, &r) == ST_OK);
         REQUIRE(r.n == 1);
         CHECK_EQ(r.set[0].set.count, 1);
         CHECK_EQ(r.set[0].sigs.count, v[i].sigs);

@@ -7,24 +7,38 @@ static struct denial_cache *denials(const struct resolver *r, const struct looku
     return r->opt->aggressive && validating(r) ? cache_denial(l->job->cache) : NULL;
 }
 
+/* Denials have no trust of their own: those that were checked by older rules must not stay. Asked
+ * after they are in: a change of rules empties the store itself, before that or behind it. */
+static void keep_current(struct lookup *l, struct denial_cache *d)
+{
+    if (cache_epoch(l->job->cache) != l->job->epoch)
+        denial_flush_all(d);
+}
+
 void aggressive_keep(struct resolver *r, struct lookup *l, const struct judge_seen *seen,
                      struct now now)
 {
     struct denial_cache *d = denials(r, l);
-    for (unsigned i = 0; d != NULL && i < seen->n; i++) {
+    if (d == NULL || cache_epoch(l->job->cache) != l->job->epoch)
+        return;
+    for (unsigned i = 0; i < seen->n; i++) {
         const struct reply_set *s = seen->proof[i];
         uint32_t ttl = MIN(s->set.ttl, MIN(r->opt->negative_ttl_max_s, r->opt->ttl_max_s));
         sigs_bound(&s->sigs, &ttl, now);
         denial_put(d, l->walk.at->zone.w, &s->set, &s->sigs, ttl, now);
     }
+    keep_current(l, d);
 }
 
 void aggressive_keep_soa(struct resolver *r, struct lookup *l, const struct rrset *soa,
                          const struct rrset *sigs, struct now now)
 {
     struct denial_cache *d = denials(r, l);
-    if (d != NULL && l->part == CACHE_SECURE && l->walk.at != NULL && sigs->count > 0)
-        denial_put_soa(d, l->walk.at->zone.w, soa, sigs, soa->ttl, now);
+    if (d == NULL || l->part != CACHE_SECURE || l->walk.at == NULL || sigs->count == 0 ||
+        cache_epoch(l->job->cache) != l->job->epoch)
+        return;
+    denial_put_soa(d, l->walk.at->zone.w, soa, sigs, soa->ttl, now);
+    keep_current(l, d);
 }
 
 static void put_proofs(struct lookup *l, struct denial_found *f)

@@ -17,7 +17,8 @@ static void store_wildcard(struct lookup *l, const struct rrset *set, const stru
                            struct now now)
 {
     struct rrset copy = *set, sigs = w->more[0];
-    struct cache_with own = {.trust = CACHE_SECURE, .more = &sigs, .more_count = 1};
+    struct cache_with own = {
+        .trust = CACHE_SECURE, .more = &sigs, .more_count = 1, .epoch = w->epoch};
     struct rdata_iter it = rdata_iter(&sigs);
     struct rrsig s;
     struct name wild;

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { SPARE_MAX = 64, WAITS_MAX = 64, KEYRING_COLD = 64 };
+enum { SPARE_MAX = 64, WAITS_MAX = 64 };
 
 struct job *job_new(struct resolver *r, struct now now, const struct resolve_task *task)
 {
@@ -27,6 +27,7 @@ struct job *job_new(struct resolver *r, struct now now, const struct resolve_tas
             return NULL;
         }
     }
+    j->epoch = cache_epoch(j->cache);
     j->budget.deadline_us = now.mono_us + (uint64_t)LIMIT_QUERY_MS * 1000;
     trace_init(&j->trace, now, task != NULL && task->armed);
     return j;
@@ -66,6 +67,23 @@ struct lookup *lookup_find(struct resolver *r, const struct job *j, const uint8_
                            uint16_t type, unsigned flags)
 {
     return table_find(r, j, name, type, flags, question_hash(r, j, name, type, flags));
+}
+
+static void table_put(struct resolver *r, struct lookup *l)
+{
+    struct lookup **p = &r->table[l->hash & r->table_mask];
+    l->in_table = true;
+    l->chain = *p;
+    *p = l;
+}
+
+static void table_remove(struct resolver *r, struct lookup *l)
+{
+    struct lookup **p = &r->table[l->hash & r->table_mask];
+    while (*p != l)
+        p = &(*p)->chain;
+    *p = l->chain;
+    l->in_table = false;
 }
 
 /* Clears all but the large parts, which would cost more than the rest of a short lookup. */
@@ -127,9 +145,7 @@ struct lookup *lookup_get(struct resolver *r, struct job *j, const uint8_t *name
     j->refs++;
     list_append(&r->lookups, &l->all);
     r->lookup_count++;
-    l->in_table = true;
-    l->chain = r->table[h & r->table_mask];
-    r->table[h & r->table_mask] = l;
+    table_put(r, l);
     struct trace_detail d = {.name = l->name.w, .type = type};
     note(l, now, WHY_QUERY_BEGIN, &d);
     lookup_ready(r, l);
@@ -238,17 +254,30 @@ void lookup_unwait(struct resolver *r, struct lookup *l)
     }
 }
 
+void jobs_outdate(struct resolver *r)
+{
+    keyring_flush(r->outdated);
+    LIST_FOR_SAFE(it, next, &r->lookups)
+    {
+        struct lookup *l = CONTAINER_OF(it, struct lookup, all);
+        if (l->job->cold)
+            continue;
+        l->job->alone = true;
+        l->job->keyring = r->outdated;
+        if (!l->in_table)
+            continue;
+        table_remove(r, l);
+        l->hash = question_hash(r, l->job, l->name.w, l->type, l->flags);
+        table_put(r, l);
+    }
+}
+
 void lookup_unlist(struct resolver *r, struct lookup *l)
 {
     if (l->exchange != NULL)
         exchange_end(r, l->exchange);
-    if (l->in_table) {
-        struct lookup **p = &r->table[l->hash & r->table_mask];
-        while (*p != l)
-            p = &(*p)->chain;
-        *p = l->chain;
-        l->in_table = false;
-    }
+    if (l->in_table)
+        table_remove(r, l);
     heap_remove(&r->deadlines, &l->deadline);
     list_remove(&l->link);
     l->is_ready = l->is_later = false;

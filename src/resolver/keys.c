@@ -96,7 +96,8 @@ static void keys_good(struct resolver *r, struct lookup *l, struct rrset *dnskey
     char buf[WORDS_MAX];
     struct text words = text_of(buf, sizeof buf);
     struct verdict v = {.trust = TRUST_SECURE, .by = *t};
-    struct cache_with w = {.trust = CACHE_SECURE, .more = sigs, .more_count = 1};
+    struct cache_with w = {
+        .trust = CACHE_SECURE, .more = sigs, .more_count = 1, .epoch = l->job->epoch};
     buf[0] = 0;
     if (l->job->trace.armed) {
         text_str(&words, "the DS names ");

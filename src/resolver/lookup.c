@@ -297,7 +297,7 @@ static void remember_failure(struct lookup *l, struct now now)
     /* A bad reply, and nothing left to ask the zone's other servers with, is no verdict. */
     bool half = l->depth > 0 && l->bogus_tries < LIMIT_BOGUS_TRIES && ran_out(l, now);
     if (l->has_bad && l->bad.trust != TRUST_LIMIT && !half) {
-        struct cache_with w = {.text = k->text[0] != '\0' ? k->text : NULL};
+        struct cache_with w = {.text = k->text[0] != '\0' ? k->text : NULL, .epoch = l->job->epoch};
         if ((l->flags & LOOKUP_KEYS) == 0) {
             cache_put_negative(l->job->cache, CACHE_FAILURE, l->name.w, l->type, CACHE_CLASS_BAD,
                                LIMIT_BOGUS_S, NULL,
@@ -325,7 +325,8 @@ static void remember_failure(struct lookup *l, struct now now)
     /* What was there and too dear to check is there for those who check by themselves (CD). */
     bool dear =
         l->has_bad && l->bad.trust == TRUST_LIMIT && l->type != RR_DS && l->type != RR_DNSKEY;
-    struct cache_with w = {.text = dear && k->text[0] != '\0' ? k->text : NULL};
+    struct cache_with w = {.text = dear && k->text[0] != '\0' ? k->text : NULL,
+                           .epoch = l->job->epoch};
     cache_put_negative(l->job->cache, CACHE_FAILURE, l->name.w, l->type,
                        dear ? CACHE_CLASS_BAD : CLASS_IN, LIMIT_FAILURE_S, NULL,
                        dear ? (uint16_t)(WHY_BOGUS_OK + (unsigned)l->bad.reason) : k->why, &w, now);

@@ -69,6 +69,8 @@ struct culprit {
     char text[WORDS_MAX]; /* of a failed validation */
 };
 
+enum { KEYRING_COLD = 64 /* zones that are remembered for a job alone */ };
+
 /* Shared by all lookups made for one client question; counted. */
 struct job {
     struct budget budget;
@@ -82,7 +84,8 @@ struct job {
     bool is_report; /* nobody waits for it, and its failure is not reported */
     bool has_agent;
     struct name agent; /* who wants to hear of failures (RFC 9567) */
-    bool alone;        /* its lookups are not shared with other jobs: cold or armed */
+    bool alone;        /* its lookups are not shared with other jobs: cold, armed or outdated */
+    uint8_t epoch;     /* of the rules that it began with: cache_epoch() */
 };
 
 enum waiter_kind { WAIT_CLIENT, WAIT_TASK, WAIT_LOOKUP };
@@ -304,6 +307,7 @@ struct resolver {
     struct hash_key key, own_cookie_key;
     struct query_options shared; /* for the pipeline's stages */
     struct keyring *keyring;
+    struct keyring *outdated; /* of jobs that began by other rules than those of now */
     struct sig_memo *memo;
     uint64_t turn_us; /* mono time of the turn that the memo counts for */
     struct nsec3_hasher *hasher;
@@ -354,6 +358,9 @@ static inline bool cold_or_armed(const struct resolve_task *t)
 /* inflight.c */
 struct job *job_new(struct resolver *r, struct now now, const struct resolve_task *task);
 void job_drop(struct job *j);
+/* Other rules are in force: what is under way goes on with what it began with, shares nothing with
+ * what begins from now on, and what it finds is not taken for checked by the new rules. */
+void jobs_outdate(struct resolver *r);
 /* Finds an equal question in flight, or starts one; NULL: no memory or too many. name is copied.
  * The caller adds its waiter. */
 struct lookup *lookup_get(struct resolver *r, struct job *j, const uint8_t *name, uint16_t type,
@@ -481,7 +488,8 @@ static inline bool validating(const struct resolver *r)
 }
 /* Reads the sets of a reply into *ret; false if that cannot be done. Without signatures there are
  * none, unless somebody has to judge that. */
-bool reply_sets(const struct lookup *l, const struct msg *m, struct arena *a, struct reply *ret);
+bool reply_sets(const struct resolver *r, const struct lookup *l, const struct msg *m,
+                struct arena *a, struct reply *ret);
 /* Judges the reply to the whole question, kept in l->reply. True: go on with it, l->part says how
  * far it may be trusted (*rd may have been shortened to the aliases that can be). False: the lookup
  * waits for keys, tries another server, or has ended. */

@@ -52,8 +52,10 @@ bool resolver_same_trust(const struct resolver_options *a, const struct resolver
 void resolver_swap(struct resolver *r, const struct resolver_options *opt)
 {
     /* Other anchors, other verdicts. */
-    if (r->opt != NULL && r->keyring != NULL)
+    if (r->opt != NULL && r->keyring != NULL) {
         keyring_flush(r->keyring);
+        jobs_outdate(r);
+    }
     r->opt = opt;
     r->shared.udp_size = MAX(opt->udp_size, (uint16_t)LIMIT_UDP_PLAIN);
     r->shared.recursion = true;
@@ -85,6 +87,7 @@ struct resolver *resolver_new(const struct resolver_options *opt, struct cache *
     heap_init(&r->deadlines, LIMIT_LOOKUPS);
     arena_init(&r->scratch, 16384, 2 * LIMIT_LOOKUP_BYTES);
     r->keyring = keyring_new(LIMIT_KEYRING, &r->key);
+    r->outdated = keyring_new(KEYRING_COLD, &r->key);
     r->hasher = nsec3_hasher_new();
     r->memo = sig_memo_new(&r->key);
     r->servers = servers_new(LIMIT_SERVERS_KNOWN, &r->key);
@@ -93,8 +96,8 @@ struct resolver *resolver_new(const struct resolver_options *opt, struct cache *
     r->exchange = calloc(LIMIT_EXCHANGES, sizeof(struct exchange *));
     r->reply_buf = malloc(LIMIT_MESSAGE);
     resolver_swap(r, opt);
-    if (r->keyring == NULL || r->hasher == NULL || r->memo == NULL || r->servers == NULL ||
-        r->table == NULL || r->exchange == NULL || r->reply_buf == NULL) {
+    if (r->keyring == NULL || r->outdated == NULL || r->hasher == NULL || r->memo == NULL ||
+        r->servers == NULL || r->table == NULL || r->exchange == NULL || r->reply_buf == NULL) {
         resolver_free(r);
         return NULL;
     }
@@ -129,6 +132,7 @@ void resolver_free(struct resolver *r)
     arena_free(&r->scratch);
     servers_free(r->servers);
     keyring_free(r->keyring);
+    keyring_free(r->outdated);
     nsec3_hasher_free(r->hasher);
     sig_memo_free(r->memo);
     free(r->table);

@@ -16,7 +16,8 @@ void judge_begin(struct resolver *r, struct lookup *l, struct now now, struct ju
     ret->judge = (struct judge){&ret->rules, r->hasher, &l->job->budget, &ret->seen};
 }
 
-bool reply_sets(const struct lookup *l, const struct msg *m, struct arena *a, struct reply *ret)
+bool reply_sets(const struct resolver *r, const struct lookup *l, const struct msg *m,
+                struct arena *a, struct reply *ret)
 {
     bool any = false;
     ret->n = 0;
@@ -24,7 +25,7 @@ bool reply_sets(const struct lookup *l, const struct msg *m, struct arena *a, st
         any = m->rr[i].type == RR_RRSIG && m->rr[i].section != SECTION_ADDITIONAL;
     if (!any && (l->flags & LOOKUP_CHECK) == 0)
         return true;
-    return reply_of(m, a, ret) == ST_OK;
+    return reply_of(m, &r->key, a, ret) == ST_OK;
 }
 
 void note_bogus(struct lookup *l, struct now now, const struct verdict *v, const uint8_t *zone,
@@ -433,7 +434,7 @@ bool reply_valid(struct resolver *r, struct lookup *l, const struct msg *m, stru
 {
     keep_part(l, CACHE_UNCHECKED, TRUST_OK);
     l->shows_cut = false;
-    if (!reply_sets(l, m, &r->scratch, &l->reply)) {
+    if (!reply_sets(r, l, m, &r->scratch, &l->reply)) {
         struct trace_detail d = {
             .address = a->addr, .zone = l->cut.zone.w, .text = "records that cannot be read"};
         note(l, now, WHY_REPLY_MALFORMED, &d);

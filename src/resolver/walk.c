@@ -301,7 +301,7 @@ static bool from_referral(struct resolver *r, struct lookup *l, const uint8_t *n
     judge_begin(r, l, now, &kit);
     struct zone_keys *keys = l->walk.at->keys;
     if (msg_parse(bytes_of(e.set.rdata + 2, get_be16(e.set.rdata)), &r->scratch, &m) != ST_OK ||
-        reply_of(&m, &r->scratch, &reply) != ST_OK)
+        reply_of(&m, &r->key, &r->scratch, &reply) != ST_OK)
         return false;
     if (signed_below(l, &reply, name, labels, ret))
         return true;
@@ -323,7 +323,8 @@ static bool from_referral(struct resolver *r, struct lookup *l, const uint8_t *n
     const struct reply_set *ds = reply.n > 0 && reply.set[0].set.type == RR_DS ? reply.set : NULL;
     if (ds != NULL) {
         struct rrset set = ds->set;
-        struct cache_with w = {.trust = CACHE_SECURE, .more = &ds->sigs, .more_count = 1};
+        struct cache_with w = {
+            .trust = CACHE_SECURE, .more = &ds->sigs, .more_count = 1, .epoch = l->job->epoch};
         set.ttl = MIN(ttl, MAX(v.by.ttl, 1u));
         cache_put(l->job->cache, &set, RANK_AUTHORITY, &w, now);
         *ret = have_ds(r, l, name, &set, now);

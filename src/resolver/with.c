@@ -47,8 +47,11 @@ void with_reply(struct lookup *l, const struct rrset *set, bool denial, uint32_t
                 struct now now, struct cache_with *w, struct rrset *more)
 {
     bool proofs = denial;
-    *w = (struct cache_with){
-        .trust = l->part, .more = more, .reason = l->part_reason, .cut = l->shows_cut && denial};
+    *w = (struct cache_with){.trust = l->part,
+                             .more = more,
+                             .reason = l->part_reason,
+                             .cut = l->shows_cut && denial,
+                             .epoch = l->job->epoch};
     if (set->count > 0) {
         struct rrset sigs =
             reply_sigs(l, denial ? SECTION_AUTHORITY : SECTION_ANSWER, set->owner, set->type);
@@ -135,7 +138,7 @@ void referral_keep(struct resolver *r, struct lookup *l, const struct msg *m, co
     struct reply reply;
     bool any = false;
     /* m lives in the same arena: nothing is taken back. */
-    if (!validating(r) || !reply_sets(l, m, &r->scratch, &reply))
+    if (!validating(r) || !reply_sets(r, l, m, &r->scratch, &reply))
         return;
     for (unsigned i = 0; i < reply.n; i++) {
         const struct reply_set *s = &reply.set[i];

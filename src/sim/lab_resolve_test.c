@@ -310,6 +310,48 @@ TEST(lab_negative_anchor_and_cd)
     lab_close(&l);
 }
 
+/* The rules change while a question is under way: what it still finds by the old ones (here that
+ * nothing below example.org. is to be validated) is not taken for checked by the new ones. Tried at
+ * every moment of the first question. */
+TEST(lab_rules_change_under_way)
+{
+    static const uint8_t here[4] = {127, 0, 0, 1};
+    struct netaddr from = netaddr_v4(here, 5353);
+    struct edns_out edns = {.present = true, .udp_size = LIMIT_EDNS_UDP, .dnssec_ok = true};
+    unsigned old = 0;
+    for (unsigned steps = 1; steps < 40; steps++) {
+        static struct lab l;
+        struct negative_anchor n = {.until_s = SIM_START_WALL_S + 600};
+        struct name name;
+        uint8_t buf[512];
+        REQUIRE(break_lab(&l, "sig-expired", "www.example.org"));
+        struct resolver_options before = l.opt;
+        REQUIRE(name_from("example.org", &n.name) == ST_OK);
+        before.negative = &n;
+        before.negative_count = 1;
+        resolver_swap(sim_resolver(l.sim), &before);
+        REQUIRE(name_from("www.example.org", &name) == ST_OK);
+        size_t size = encode_query(buf, sizeof buf, 77, MSG_RD, name.w, RR_A, CLASS_IN, &edns);
+        l.n = 0;
+        sim_ask(l.sim, 1, &from, TRANSPORT_TCP, bytes_of(buf, size));
+        for (unsigned i = 0; i < steps && l.n == 0; i++)
+            sim_run_until(l.sim, sim_now(l.sim).mono_us + 500);
+        bool over = l.n > 0;
+        /* As at a reload: distrusted when the new rules come, and when the last has left the old.
+         */
+        cache_distrust(sim_cache(l.sim));
+        resolver_swap(sim_resolver(l.sim), &l.opt);
+        cache_distrust(sim_cache(l.sim));
+        sim_run_until(l.sim, sim_now(l.sim).mono_us + ANSWER_US);
+        REQUIRE(ask(&l, "www.example.org", RR_A, 0));
+        old += msg_rcode(&l.m) != RCODE_SERVFAIL;
+        lab_close(&l);
+        if (over)
+            break;
+    }
+    CHECK_EQ(old, 0);
+}
+
 /* No memory is left for the DS that a lookup waits for: it fails alone, and in one list. */
 TEST(lab_full_while_waiting)
 {

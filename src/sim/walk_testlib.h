@@ -182,7 +182,7 @@ static inline bool fetch(struct walk *w, const uint8_t *zone, const uint8_t *nam
     uint64_t from = thread_ns();
     bool ok = msg_parse(out.packet[0].wire, &w->arena, m) == ST_OK &&
               (msg_rcode(m) == RCODE_NOERROR || msg_rcode(m) == RCODE_NXDOMAIN) &&
-              reply_of(m, &w->arena, ret) == ST_OK;
+              reply_of(m, &(struct hash_key){1, 2}, &w->arena, ret) == ST_OK;
     w->cpu_ns += thread_ns() - from;
     w->bytes += out.packet[0].wire.n;
     return ok;
