@@ -10,6 +10,9 @@
  * messages, which can be forged (RFC 9715 section 3, R1). */
 enum { PMTUDISC_OMIT = 5 };
 
+/* Connections that wait to be accepted; the kernel has a limit of its own (net.core.somaxconn). */
+enum { BACKLOG = 4096 };
+
 socklen_t sockaddr_put(const struct netaddr *a, union sockaddr_any *ret)
 {
     memset(ret, 0, sizeof *ret);
@@ -143,7 +146,7 @@ static void tune_listener(int fd)
 int socket_tcp_listen(const struct netaddr *a, struct diag *d)
 {
     int fd = open_bound(SOCK_STREAM, a, true);
-    if (fd < 0 || listen(fd, 1024) < 0) {
+    if (fd < 0 || listen(fd, BACKLOG) < 0) {
         socket_diag(d, "TCP", a, errno);
         if (fd >= 0)
             close(fd);
