@@ -49,6 +49,8 @@ static void check_apex(struct zone_builder *b)
                       "the zone has no NS record at its apex");
 }
 
+enum { AHEAD = 12 }; /* nodes that are fetched before they are needed */
+
 /* Flags that depend on the sets; counts; problems. */
 static void nodes_scan(struct zone_builder *b)
 {
@@ -56,6 +58,10 @@ static void nodes_scan(struct zone_builder *b)
     for (uint32_t i = 0; i < b->nodes; i++) {
         struct zone_node *n = node_at(b->mem, b->ref[i]);
         const struct set *s;
+        if (i + 2 * AHEAD < b->nodes) {
+            __builtin_prefetch(node_at(b->mem, b->ref[i + 2 * AHEAD]), 1);
+            __builtin_prefetch(set_at(b->mem, node_at(b->mem, b->ref[i + AHEAD])->sets));
+        }
         for (uint32_t k = 0; (s = build_set(b, n, k)) != NULL; k++) {
             b->stats.rrsets++;
             b->stats.records += s->count;
@@ -103,6 +109,65 @@ static int item_cmp(const void *x, const void *y, void *mem)
     return label_order(node_at(mem, a->ref)->label, node_at(mem, b->ref)->label);
 }
 
+enum {
+    DIGIT_BITS = 16,
+    DIGITS = 6, /* of prefix (4) and parent (2), the least first */
+    RADIX_LEAST = 4096,
+};
+
+static unsigned digit(const struct item *x, unsigned d)
+{
+    return d < 4 ? (unsigned)(x->prefix >> d * DIGIT_BITS) & 0xffff
+                 : x->parent >> (d - 4) * DIGIT_BITS & 0xffff;
+}
+
+/* By parent and prefix, digit by digit: a third of the time that comparing takes for a million.
+ * Digits that all have in common are passed over. `room` is as large as v. */
+static void items_radix(struct item *v, struct item *room, uint32_t *count, uint32_t n)
+{
+    struct item *from = v, *to = room;
+    for (unsigned d = 0; d < DIGITS; d++) {
+        memset(count, 0, sizeof(uint32_t) << DIGIT_BITS);
+        for (uint32_t i = 0; i < n; i++)
+            count[digit(&from[i], d)]++;
+        if (count[digit(&from[0], d)] == n)
+            continue;
+        uint32_t at = 0;
+        for (uint32_t k = 0; k < 1u << DIGIT_BITS; k++) {
+            uint32_t here = count[k];
+            count[k] = at;
+            at += here;
+        }
+        for (uint32_t i = 0; i < n; i++)
+            to[count[digit(&from[i], d)]++] = from[i];
+        struct item *t = from;
+        from = to;
+        to = t;
+    }
+    if (from != v)
+        memcpy(v, from, n * sizeof *v);
+}
+
+static void items_sort(struct zone_builder *b, struct item *v, uint32_t n)
+{
+    struct item *room = n >= RADIX_LEAST ? malloc(n * sizeof *room) : NULL;
+    uint32_t *count = room != NULL ? malloc(sizeof(uint32_t) << DIGIT_BITS) : NULL;
+    if (count == NULL) {
+        qsort_r(v, n, sizeof *v, item_cmp, b->mem);
+    } else {
+        items_radix(v, room, count, n);
+        for (uint32_t i = 0, end; i < n; i = end) { /* those that differ further on only */
+            for (end = i + 1;
+                 end < n && v[end].parent == v[i].parent && v[end].prefix == v[i].prefix;)
+                end++;
+            if (end - i > 1)
+                qsort_r(v + i, end - i, sizeof *v, item_cmp, b->mem);
+        }
+    }
+    free(count);
+    free(room);
+}
+
 /* Walks the tree from the apex, children in order, and so meets the names in canonical order.
  * Writes b->ref and the nodes' ranks. group[i]: start and count of node i's children among the
  * items. */
@@ -132,7 +197,10 @@ static void order_walk(struct zone_builder *b, const struct item *items, const u
             depth--;
         if (depth == 0)
             break;
-        ref = items[stack[depth - 1].at++].ref;
+        uint32_t at = stack[depth - 1].at++;
+        if (at + AHEAD < stack[depth - 1].end)
+            __builtin_prefetch(node_at(b->mem, items[at + AHEAD].ref), 1);
+        ref = items[at].ref;
     }
     ASSERT(rank == b->nodes);
 }
@@ -150,7 +218,7 @@ static enum status order_make(struct zone_builder *b)
         sorted = sorted && (i == 0 || item_cmp(&items[i - 1], &items[i], b->mem) < 0);
     }
     if (!sorted)
-        qsort_r(items, n, sizeof *items, item_cmp, b->mem);
+        items_sort(b, items, n);
     uint64_t *group = b->hash; /* no longer needed as hashes */
     for (uint32_t i = 0, end; i < n; i = end) {
         for (end = i + 1; end < n && items[end].parent == items[i].parent;)
@@ -172,8 +240,11 @@ static enum status index_pack(struct zone_builder *b)
     struct bucket *nb = index_new(want);
     if (nb == NULL)
         return ST_ENOMEM;
-    for (uint32_t i = 1; i < b->nodes; i++)
+    for (uint32_t i = 1; i < b->nodes; i++) {
+        if (i + AHEAD < b->nodes)
+            __builtin_prefetch(&nb[bucket_home(b->hash[i + AHEAD], want)], 1);
         index_put(nb, want, b->hash[i], b->ref[i]);
+    }
     free(b->bucket);
     b->bucket = nb;
     b->buckets = want;

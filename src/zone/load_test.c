@@ -341,6 +341,47 @@ TEST(includes_are_bounded)
     text_free(&log);
 }
 
+/* RFC 4034 section 6.1, where names are too many to be compared with one another: of all lengths,
+ * at several depths, many alike in their first eight bytes and in case. */
+TEST(many_names_stand_in_canonical_order)
+{
+    enum { NAMES = 20000 };
+    struct text t = text_heap(1 << 21);
+    struct prng r = {7};
+    text_str(&t, "@ 60 SOA a b 1 2 3 4 5\n@ 60 NS a\n");
+    for (unsigned i = 0; i < NAMES; i++) {
+        static const char *const heads[] = {"", "samelong", "Samelong", "x-", "\\001", "\\255"};
+        text_fmt(&t, "%s%llx", heads[prng_below(&r, ARRAY_LEN(heads))],
+                 (unsigned long long)prng_below(&r, 1u << (4 + i % 26)));
+        for (uint64_t k = prng_below(&r, 3); k > 0; k--)
+            text_fmt(&t, ".%c%llx", (int)('A' + prng_below(&r, 50) % 26),
+                     (unsigned long long)prng_below(&r, 40));
+        text_str(&t, " 60 A 192.0.2.1\n");
+    }
+    struct mem_file f[] = {{"z", text_cstr(&t), 0}};
+    struct mem_files m = {f, 1, 0};
+    struct file_source fs = mem_source(&m);
+    struct name origin = origin_of("");
+    struct zone_load_options opt = {.origin = origin.w};
+    struct text log = text_heap(1 << 16);
+    struct diag_sink sink = {note, &log, 0, 0};
+    struct zone *z;
+    REQUIRE(zone_load(&fs, "z", &opt, &sink, &z) == ST_OK);
+    uint8_t name[2][LIMIT_NAME];
+    unsigned n = 0, wrong = 0;
+    for (const struct zone_node *at = zone_next(z, NULL); at != NULL; at = zone_next(z, at), n++) {
+        (void)zone_node_name(z, at, name[n % 2]);
+        wrong += n > 0 && name_compare(name[(n + 1) % 2], name[n % 2]) >= 0;
+        wrong += zone_node_rank(at) != n;
+    }
+    CHECK(n > NAMES / 2);
+    CHECK_EQ(n, zone_stats(z).names);
+    CHECK_EQ(wrong, 0);
+    zone_drop(z);
+    text_free(&log);
+    text_free(&t);
+}
+
 struct seen {
     unsigned added, removed;
 };
