@@ -1,13 +1,19 @@
 /* load: asks a name server as fast as it answers, and counts.
  *
- * A closed loop: SOCKETS sockets with WINDOW queries each in flight, a new query for every answer,
+ * A closed loop: SOCKETS sockets with WINDOW queries each in flight (--sockets N: so many, with one
+ * each), a new query for every answer,
  * sent and received in batches so that the client costs much less than any server. The queries are
  * made beforehand (data.py): a file of messages, each after its length in two bytes. Here only the
  * ID is put in. An ID is a window's slot and how often the slot has been used, so that a late
  * answer is told from a new one. Prints one JSON object.
  *
  * Over TCP (load_tcp.c): --tcp keeps CONNECTIONS streams with WINDOW pipelined queries each in
- * flight; --tcp-connect opens a connection for every query, CONNECTIONS at a time. */
+ * flight; --tcp-connect opens a connection for every query, CONNECTIONS at a time.
+ *
+ * --rate N (load_rate.c) is an open loop: N queries a second, whether they are answered or not.
+ * SIGUSR1 begins the next phase, which has latencies of its own; SIGTERM ends it. --skip N begins
+ * at the N-th query.
+ */
 #include "load.h"
 
 #include <arpa/inet.h>
@@ -27,7 +33,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SOCKETS   8
 #define WINDOW    16 /* a power of two; at most BATCH */
 #define BATCH     16
 #define REPLY_MAX 4096
@@ -45,8 +50,9 @@ struct line {
 
 static const uint8_t *queries;
 static size_t queries_len, next_query;
-static struct line lines[SOCKETS];
-static uint64_t reply_bytes, rcodes[16], latency[64 * STEPS];
+static struct line lines[SOCKETS_MAX];
+static unsigned line_n = SOCKETS, in_flight = WINDOW;
+static uint64_t reply_bytes, rcodes[16], latency[PHASES][64 * STEPS], most_ns[PHASES];
 uint64_t sent, answered, lost, quota = UINT64_MAX, timeout_ns = 1000000000;
 
 void fail(const char *what)
@@ -102,7 +108,12 @@ size_t take_query(uint8_t *to)
     return len;
 }
 
-static void open_lines(const char *address, const char *port)
+int line_fd(unsigned i)
+{
+    return lines[i].fd;
+}
+
+void open_lines(const char *address, const char *port)
 {
     struct sockaddr_in to = {.sin_family = AF_INET,
                              .sin_port = htons((uint16_t)strtoul(port, NULL, 10))};
@@ -110,7 +121,7 @@ static void open_lines(const char *address, const char *port)
 
     if (inet_pton(AF_INET, address, &to.sin_addr) != 1)
         fail(address);
-    for (int i = 0; i < SOCKETS; i++) {
+    for (unsigned i = 0; i < line_n; i++) {
         int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
             fail("socket");
@@ -121,28 +132,39 @@ static void open_lines(const char *address, const char *port)
     }
 }
 
-static void note_latency(uint64_t ns)
+static void note_latency(uint64_t ns, unsigned phase)
 {
     unsigned power = 63 - (unsigned)__builtin_clzll(ns | STEPS);
     unsigned step = (unsigned)(ns >> (power - 4)) & (STEPS - 1);
-    latency[power * STEPS + step]++;
+    latency[phase][power * STEPS + step]++;
+    if (ns > most_ns[phase])
+        most_ns[phase] = ns;
 }
 
-static double latency_us(double part)
+static uint64_t phase_answered(unsigned phase)
 {
-    uint64_t left = (uint64_t)(part * (double)answered);
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i < 64 * STEPS; i++)
+        n += latency[phase][i];
+    return n;
+}
+
+static double latency_us(double part, unsigned phase)
+{
+    uint64_t left = (uint64_t)(part * (double)phase_answered(phase));
 
     for (unsigned i = 0; i < 64 * STEPS; i++) {
-        if (left < latency[i])
+        if (left < latency[phase][i])
             return (double)((uint64_t)(STEPS + i % STEPS) << (i / STEPS - 4)) / 1000;
-        left -= latency[i];
+        left -= latency[phase][i];
     }
     return 0;
 }
 
-void note_answer(const uint8_t *p, size_t len, uint64_t ns)
+void note_answer(const uint8_t *p, size_t len, uint64_t ns, unsigned phase)
 {
-    note_latency(ns);
+    note_latency(ns, phase);
     answered++;
     reply_bytes += len;
     rcodes[p[3] & 15]++;
@@ -156,7 +178,7 @@ static void take_reply(struct line *l, const uint8_t *p, size_t len, uint64_t no
     struct slot *s = &l->slots[id % WINDOW];
     if (s->sent_ns == 0 || s->id != id)
         return;
-    note_answer(p, len, now - s->sent_ns);
+    note_answer(p, len, now - s->sent_ns, 0);
     s->sent_ns = 0;
 }
 
@@ -187,7 +209,7 @@ static void refill(struct line *l)
     struct slot *used[BATCH];
     unsigned n = 0;
 
-    for (unsigned k = 0; k < WINDOW && n < BATCH && quota > 0; k++) {
+    for (unsigned k = 0; k < in_flight && n < BATCH && quota > 0; k++) {
         struct slot *s = &l->slots[k];
         if (s->sent_ns != 0)
             continue;
@@ -212,8 +234,8 @@ static bool expire(void)
     uint64_t now = now_ns(); /* not before any query was sent */
     bool flying = false;
 
-    for (int i = 0; i < SOCKETS; i++)
-        for (int k = 0; k < WINDOW; k++) {
+    for (unsigned i = 0; i < line_n; i++)
+        for (unsigned k = 0; k < WINDOW; k++) {
             struct slot *s = &lines[i].slots[k];
             if (s->sent_ns != 0 && now - s->sent_ns > timeout_ns) {
                 s->sent_ns = 0;
@@ -226,11 +248,11 @@ static bool expire(void)
 
 static void wait_any(void)
 {
-    struct pollfd p[SOCKETS];
+    struct pollfd p[SOCKETS_MAX];
 
-    for (int i = 0; i < SOCKETS; i++)
+    for (unsigned i = 0; i < line_n; i++)
         p[i] = (struct pollfd){lines[i].fd, POLLIN, 0};
-    (void)poll(p, SOCKETS, 1);
+    (void)poll(p, line_n, 1);
 }
 
 /* Returns the time for which queries were sent. */
@@ -244,7 +266,7 @@ static uint64_t run(uint64_t ns)
 
         if (stopped == 0 && (now >= end || quota == 0))
             stopped = now;
-        for (int i = 0; i < SOCKETS; i++) {
+        for (unsigned i = 0; i < line_n; i++) {
             got += receive(&lines[i]);
             if (stopped == 0)
                 refill(&lines[i]);
@@ -267,53 +289,33 @@ static double run_udp(const char *address, const char *port, double seconds)
 
 static void usage(void)
 {
-    fprintf(stderr, "usage: load [--tcp | --tcp-connect] [--connections N] [--window N] "
-                    "ADDRESS PORT QUERIES SECONDS|once\n");
+    fprintf(stderr, "usage: load [--tcp | --tcp-connect | --rate N] [--connections N] [--window N] "
+                    "[--skip N] [--sockets N] ADDRESS PORT QUERIES SECONDS|once\n");
     exit(2);
 }
 
-int main(int argc, char **argv)
+static void print_latency(unsigned phase)
 {
-    static const struct option names[] = {{"tcp", no_argument, NULL, 't'},
-                                          {"tcp-connect", no_argument, NULL, 'c'},
-                                          {"connections", required_argument, NULL, 'n'},
-                                          {"window", required_argument, NULL, 'w'},
-                                          {0}};
-    struct tcp_how tcp = {.connections = 0};
-    bool over_tcp = false;
-    for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
-        if (c == '?')
-            usage();
-        over_tcp |= c == 't' || c == 'c';
-        tcp.connect_each |= c == 'c';
-        if (c == 'n')
-            tcp.connections = (unsigned)strtoul(optarg, NULL, 10);
-        if (c == 'w')
-            tcp.window = (unsigned)strtoul(optarg, NULL, 10);
-    }
-    if (argc - optind != 4)
-        usage();
-    argv += optind;
-    map_queries(argv[2]);
-    uint64_t n = count_queries();
-    double seconds = strtod(argv[3], NULL);
-    if (strcmp(argv[3], "once") == 0) {
-        quota = n;
-        seconds = 300;
-        timeout_ns = 3000000000;
-    }
-    tcp.address = argv[0];
-    tcp.port = argv[1];
-    double took =
-        over_tcp ? run_tcp(&tcp, (uint64_t)(seconds * 1e9)) : run_udp(argv[0], argv[1], seconds);
+    printf("\"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"most_us\": %.1f",
+           latency_us(0.5, phase), latency_us(0.99, phase), latency_us(0.999, phase),
+           (double)most_ns[phase] / 1000);
+}
 
+static void print_result(double took, unsigned phases)
+{
     printf(
         "{\"seconds\": %.4f, \"sent\": %llu, \"answered\": %llu, \"lost\": %llu, \"rate\": %.0f, ",
         took, (unsigned long long)sent, (unsigned long long)answered, (unsigned long long)lost,
         (double)answered / took);
-    printf("\"mean_bytes\": %.1f, \"p50_us\": %.1f, \"p99_us\": %.1f, \"rcodes\": {",
-           answered > 0 ? (double)reply_bytes / (double)answered : 0, latency_us(0.5),
-           latency_us(0.99));
+    printf("\"mean_bytes\": %.1f, ", answered > 0 ? (double)reply_bytes / (double)answered : 0);
+    print_latency(0);
+    printf(", \"phases\": [");
+    for (unsigned i = 0; i < phases; i++) {
+        printf("%s{\"answered\": %llu, ", i > 0 ? ", " : "", (unsigned long long)phase_answered(i));
+        print_latency(i);
+        printf("}");
+    }
+    printf("], \"rcodes\": {");
     const char *comma = "";
     for (int i = 0; i < 16; i++)
         if (rcodes[i] > 0) {
@@ -321,5 +323,75 @@ int main(int argc, char **argv)
             comma = ", ";
         }
     printf("}}\n");
+}
+
+struct how {
+    struct tcp_how tcp;
+    bool over_tcp;
+    double rate;
+    uint64_t skip;
+};
+
+static void read_options(int argc, char **argv, struct how *h)
+{
+    static const struct option names[] = {{"tcp", no_argument, NULL, 't'},
+                                          {"tcp-connect", no_argument, NULL, 'c'},
+                                          {"connections", required_argument, NULL, 'n'},
+                                          {"window", required_argument, NULL, 'w'},
+                                          {"rate", required_argument, NULL, 'r'},
+                                          {"skip", required_argument, NULL, 's'},
+                                          {"sockets", required_argument, NULL, 'k'},
+                                          {0}};
+    for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+        if (c == '?')
+            usage();
+        h->over_tcp |= c == 't' || c == 'c';
+        h->tcp.connect_each |= c == 'c';
+        if (c == 'n')
+            h->tcp.connections = (unsigned)strtoul(optarg, NULL, 10);
+        if (c == 'w')
+            h->tcp.window = (unsigned)strtoul(optarg, NULL, 10);
+        if (c == 'r')
+            h->rate = strtod(optarg, NULL);
+        if (c == 's')
+            h->skip = strtoull(optarg, NULL, 10);
+        if (c == 'k') {
+            line_n = (unsigned)strtoul(optarg, NULL, 10);
+            in_flight = 1;
+        }
+    }
+    if (argc - optind != 4 || line_n < SOCKETS || line_n > SOCKETS_MAX)
+        usage();
+}
+
+int main(int argc, char **argv)
+{
+    struct how h = {0};
+    static uint8_t skipped[QUERY_MAX];
+
+    read_options(argc, argv, &h);
+    argv += optind;
+    map_queries(argv[2]);
+    uint64_t n = count_queries();
+    for (uint64_t i = 0; i < h.skip % n; i++)
+        (void)take_query(skipped);
+    double seconds = strtod(argv[3], NULL);
+    if (strcmp(argv[3], "once") == 0) {
+        quota = n;
+        seconds = 300;
+        timeout_ns = 3000000000;
+    }
+    uint64_t ns = (uint64_t)(seconds * 1e9);
+    unsigned phases = 0;
+    double took;
+    h.tcp.address = argv[0];
+    h.tcp.port = argv[1];
+    if (h.over_tcp)
+        took = run_tcp(&h.tcp, ns);
+    else if (h.rate > 0)
+        took = run_rate(argv[0], argv[1], h.rate, ns, &phases);
+    else
+        took = run_udp(argv[0], argv[1], seconds);
+    print_result(took, phases);
     return 0;
 }

@@ -140,7 +140,7 @@ static void take_answer(struct stream *s, const uint8_t *p, size_t n, uint64_t n
     struct flight *f = &s->flight[id % window];
     if (f->sent_ns == 0 || f->id != id)
         return;
-    note_answer(p, n, now - f->sent_ns);
+    note_answer(p, n, now - f->sent_ns, 0);
     f->sent_ns = 0;
     s->flying--;
     s->active_ns = now;

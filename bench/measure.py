@@ -24,16 +24,25 @@ def family(pid):
 
 
 def cpu_ns(pid):
-    """Nanoseconds that all threads of the family have run. Counted by the scheduler, not sampled by ticks."""
-    total = 0
+    """Nanoseconds that the family has run, by two counts: exact, of the threads there are; and with the threads that have
+    ended, but in ticks."""
+    exact = ticks = 0
     for p in family(pid):
         try:
             for t in os.listdir("/proc/%d/task" % p):
                 with open("/proc/%d/task/%s/schedstat" % (p, t)) as f:
-                    total += int(f.read().split()[0])
+                    exact += int(f.read().split()[0])
+            with open("/proc/%d/stat" % p) as f:
+                ticks += sum(int(x) for x in f.read().rsplit(")", 1)[1].split()[11:13])
         except OSError:
             pass
-    return total
+    return exact, ticks * 10 ** 9 // os.sysconf("SC_CLK_TCK")
+
+
+def used_ns(before, after):
+    """What was run between two counts: the exact one, unless threads ended meanwhile."""
+    exact, ticks = (b - a for a, b in zip(before, after))
+    return ticks if ticks - exact > 30000000 else exact
 
 
 def pss_mib(pid):
@@ -110,22 +119,37 @@ class Server:
                 time.sleep(0.05)
 
 
-def load(tools, cpu, address, port, queries, seconds):
-    out = subprocess.run(["taskset", "-c", str(cpu), tools + "/load", address, str(port), queries, str(seconds)],
+def load(tools, cpu, address, port, queries, seconds, *options):
+    out = subprocess.run(["taskset", "-c", str(cpu), tools + "/load", *options, address, str(port), queries, str(seconds)],
                          check=True, capture_output=True, text=True).stdout
     return json.loads(out)
 
 
-def cost(server, work):
-    """Runs work() and adds the server's nanoseconds an answer."""
-    before, t0 = cpu_ns(server.pid), time.monotonic()
+def busy_ns(cpu):
+    """For how long a processor has been busy, with anything; counted in ticks."""
+    with open("/proc/stat") as f:
+        for line in f:
+            if line.startswith("cpu%d " % cpu):
+                v = [int(x) for x in line.split()[1:9]]
+                return (sum(v) - v[3] - v[4]) * 10 ** 9 // os.sysconf("SC_CLK_TCK")
+    return 0
+
+
+def cost(server, work, cpu=None):
+    """Runs work() and adds the server's nanoseconds an answer; and of its processor, the share that others took."""
+    before, t0, busy = cpu_ns(server.pid), time.monotonic(), busy_ns(cpu) if cpu is not None else 0
     result = work()
-    used = cpu_ns(server.pid) - before
+    used = used_ns(before, cpu_ns(server.pid))
+    took = time.monotonic() - t0
     result["cpu_ns"] = used / max(result["answered"], 1)
-    result["busy"] = used / 1e9 / (time.monotonic() - t0)
+    result["busy"] = used / 1e9 / took
+    result["foreign"] = max(busy_ns(cpu) - busy - used, 0) / 1e9 / took if cpu is not None else 0
     return result
 
 
-def median(values):
-    v = sorted(values)
-    return (v[(len(v) - 1) // 2] + v[len(v) // 2]) / 2
+def forget(path):
+    """Takes a file out of the page cache, so that it is read from the disk again."""
+    with open(path, "rb") as f:
+        os.fsync(f.fileno())
+        os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+

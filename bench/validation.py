@@ -15,7 +15,9 @@ import subprocess
 import time
 
 import data
+import hierarchy
 import measure
+import stats
 
 VERSION = "2"  # another one makes old files be written again
 TLDS, ZONES, HOSTS, FLOOD_HOSTS, FLOOD = 4, 400, 6, 1000, 20000
@@ -225,55 +227,8 @@ log_level('crit')
 RESOLVERS = {"banyan": banyan, "unbound": unbound, "kresd": kresd}
 
 
-class Authority:
-    """NSD with the hierarchy: a process for each of the three levels, which answers only for its own zones."""
-
-    def __init__(self, bench, work, folder):
-        self.up, self.confs = [], []
-        for part, address in ADDRESS.items():
-            here = "%s/%s" % (work, part)
-            os.makedirs(here)
-            names = [(z[:-5] if z != "root.zone" else "", z) for z in sorted(os.listdir(folder + "/" + part))]
-            zones = "".join('zone:\n name: "%s."\n zonefile: "%s/%s/%s"\n' % (n, folder, part, z) for n, z in names)
-            self.confs.append(put(here + "/nsd.conf", """
-server:
- server-count: 1
- ip-address: %s@53
- username: ""
- database: ""
- zonesdir: "%s"
- pidfile: "%s/pid"
- xfrdfile: "%s/xfrd"
- zonelistfile: "%s/list"
- logfile: "%s/nsd.log"
- verbosity: 0
- rrl-ratelimit: 0
- minimal-responses: yes
- zonefiles-check: no
-remote-control:
- control-enable: yes
- control-interface: %s/ctl
-%s""" % (address, here, here, here, here, here, here, zones)))
-            self.up.append(measure.Server(["nsd", "-d", "-c", self.confs[-1]], bench.client_cpu, here + "/log"))
-            if self.up[-1].ready(address, 53, names[-1][0] or ".", limit=20) is None:
-                raise SystemExit("bench: NSD at %s does not start: see %s" % (address, here))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        for s in self.up:
-            s.stop()
-
-    def asked(self):
-        """{type: questions so far}, over all levels."""
-        out = {}
-        for conf in self.confs:
-            text = subprocess.run(["nsd-control", "-c", conf, "stats_noreset"], check=True, capture_output=True, text=True).stdout
-            for what, n in re.findall(r"^num\.type\.(\S+)=(\d+)$", text, re.M):
-                out[what] = out.get(what, 0) + int(n)
-            out["all"] = out.get("all", 0) + int(re.search(r"^num\.queries=(\d+)$", text, re.M)[1])
-        return out
+def Authority(bench, work, folder):
+    return hierarchy.Authority(bench, work, folder, {part: [address] for part, address in ADDRESS.items()})
 
 
 class Resolver:
@@ -321,19 +276,6 @@ def ask(bench, resolver, authority, path, seconds="once"):
     after = authority.asked()
     got["upstream"] = {k: (after[k] - before.get(k, 0)) / max(got["answered"], 1) for k in after}
     return got
-
-
-def interval(values):
-    """(median, low, high): at least 95 % that the true median lies between, from the order of the values alone."""
-    v = sorted(values)
-    n, below, k = len(v), 0.5 ** len(v), 0
-    chance = below
-    while k < n // 2 and chance <= 0.025:  # the k-th smallest and k-th largest
-        k += 1
-        below = below * (n - k + 1) / k
-        chance += below
-    k = max(k - 1, 0)
-    return measure.median(v), v[k], v[n - 1 - k]
 
 
 def sampled(resolver, out, work):
@@ -391,13 +333,13 @@ def cold(bench, rounds):
 
 def cold_line(phase, title, name, on, off):
     """One line of the table, from (runs, shares) with validation and without."""
-    us = [measure.median([x["cpu_ns"] for x in r]) / 1000 for r, _ in (on, off)]
-    up = [measure.median([x["upstream"]["all"] for x in r]) for r, _ in (on, off)]
-    types = [measure.median([x["upstream"].get(t, 0) for x in on[0]]) for t in ("DNSKEY", "DS")]
+    us = [stats.median([x["cpu_ns"] for x in r]) / 1000 for r, _ in (on, off)]
+    up = [stats.median([x["upstream"]["all"] for x in r]) for r, _ in (on, off)]
+    types = [stats.median([x["upstream"].get(t, 0) for x in on[0]]) for t in ("DNSKEY", "DS")]
     bad = sum(x["lost"] + x["answered"] - x["rcodes"].get("0", 0) for x in on[0] + off[0])
     known = bool(on[1] and off[1])
-    part = {k: [measure.median([x[k] for x in s]) for _, s in (on, off)] if known else [0, 0] for k in ("crypto", "kernel", "own")}
-    over = interval([a["cpu_ns"] * (1 - part["crypto"][0]) / (b["cpu_ns"] * (1 - part["crypto"][1])) - 1 for a, b in zip(on[0], off[0])])
+    part = {k: [stats.median([x[k] for x in s]) for _, s in (on, off)] if known else [0, 0] for k in ("crypto", "kernel", "own")}
+    over = stats.interval([a["cpu_ns"] * (1 - part["crypto"][0]) / (b["cpu_ns"] * (1 - part["crypto"][1])) - 1 for a, b in zip(on[0], off[0])])
     two = lambda k: "%.1f / %.1f" % tuple(u * p for u, p in zip(us, part[k]))  # noqa: E731
     print("%-21s %-8s %13s %15s %15s %7.1f %24s %22s %5d" % (
         title, name, "%.1f / %.1f" % tuple(us), two("kernel"), two("own"), us[0] * part["crypto"][0],
@@ -437,9 +379,9 @@ def hit(bench, starts):
 
 
 def hit_line(name, do, on, off):
-    ratio = interval([a["cpu_ns"] / b["cpu_ns"] for a, b in zip(on, off)])
-    us = [measure.median([x["cpu_ns"] for x in r]) / 1000 for r in (on, off)]
-    size = [measure.median([x["mean_bytes"] for x in r]) for r in (on, off)]
+    ratio = stats.interval([a["cpu_ns"] / b["cpu_ns"] for a, b in zip(on, off)])
+    us = [stats.median([x["cpu_ns"] for x in r]) / 1000 for r in (on, off)]
+    size = [stats.median([x["mean_bytes"] for x in r]) for r in (on, off)]
     bad = sum(x["lost"] + x["answered"] - x["rcodes"].get("0", 0) for x in on + off)
     print("%-8s %-4s %8.2f %8.2f %26s %14s %6d" % (name, "on" if do else "off", *us, "%.3f (%.3f to %.3f)" % ratio,
                                                    "%.0f / %.0f" % tuple(size), bad))
@@ -465,13 +407,13 @@ def flood(bench, rounds):
     for t in (0, 1):
         for name, aggressive in variants:
             mine, other = runs[t, name, aggressive], runs.get((t, name, False), [])
-            up = 1000 * measure.median([x["upstream"]["all"] for x in mine])
+            up = 1000 * stats.median([x["upstream"]["all"] for x in mine])
             least, most = min(x["cpu_ns"] for x in mine) / 1000, max(x["cpu_ns"] for x in mine) / 1000
-            ratio = "%.2f (%.2f to %.2f)" % interval([a["cpu_ns"] / b["cpu_ns"] for a, b in zip(mine, other)]) if other and aggressive else "-"
+            ratio = "%.2f (%.2f to %.2f)" % stats.interval([a["cpu_ns"] / b["cpu_ns"] for a, b in zip(mine, other)]) if other and aggressive else "-"
             bad = sum(x["lost"] + x["answered"] - x["rcodes"].get("3", 0) for x in mine)
             print("%-6s %-8s %-10s %10.1f %18s %18s %6d" % (
                 "NSEC3" if nsec3(t) else "NSEC", name, "on" if aggressive else "off", up,
-                "%.1f (%.1f-%.1f)" % (measure.median([x["cpu_ns"] for x in mine]) / 1000, least, most), ratio, bad))
+                "%.1f (%.1f-%.1f)" % (stats.median([x["cpu_ns"] for x in mine]) / 1000, least, most), ratio, bad))
             if name == "banyan" and aggressive:
                 good &= up <= 200 and bad == 0
     return good
