@@ -56,7 +56,7 @@ void front_free(struct front *f)
 
 /* Room for more waiting requests, doubled up to WAITING_MAX. Connections point at entries through
  * lists, so those are rebuilt; it happens a few times in a process's life. */
-static bool waiting_grow(struct front *f)
+bool waiting_grow(struct front *f)
 {
     uint32_t n = f->waiting_n ? 2 * f->waiting_n : 256;
     if (n > WAITING_MAX)
@@ -82,15 +82,6 @@ static bool waiting_grow(struct front *f)
     f->waiting = v;
     f->waiting_n = n;
     return true;
-}
-
-struct waiting *waiting_next(struct front *f, uint64_t *ret_token)
-{
-    if (f->waiting_free == 0 && !waiting_grow(f))
-        return NULL;
-    struct waiting *w = &f->waiting[f->waiting_free - 1];
-    *ret_token = (uint64_t)w->generation << 32 | f->waiting_free;
-    return w;
 }
 
 void waiting_keep(struct front *f, struct waiting *w)

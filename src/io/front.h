@@ -129,7 +129,15 @@ void front_flush(struct front *f);
 /* --- between udp.c, tcp.c and front.c --- */
 /* A place for a request that may have to wait; NULL when too many wait. Taken only by
  * waiting_keep(). */
-struct waiting *waiting_next(struct front *f, uint64_t *ret_token);
+bool waiting_grow(struct front *f);
+static inline struct waiting *waiting_next(struct front *f, uint64_t *ret_token)
+{
+    if (UNLIKELY(f->waiting_free == 0) && !waiting_grow(f))
+        return NULL;
+    struct waiting *w = &f->waiting[f->waiting_free - 1];
+    *ret_token = (uint64_t)w->generation << 32 | f->waiting_free;
+    return w;
+}
 void waiting_keep(struct front *f, struct waiting *w);
 void waiting_free(struct front *f, struct waiting *w);
 void udp_ready(struct loop_watch *w, uint32_t events);

@@ -234,6 +234,8 @@ static bool take_messages(struct conn *c, struct bytes *read)
     struct front *f = c->front;
     struct bytes msg;
     for (;;) {
+        if (read != NULL && read->n == 0)
+            return true;
         if (f->tcp_out_n > TCP_WRITE - TCP_IN_MAX && !flush(c)) /* room for any one answer */
             return false;
         if (!may_take(c))
