@@ -81,17 +81,40 @@ struct suffixes {
     uint32_t hash[LIMIT_LABELS]; /* of the suffix that begins there */
 };
 
+/* Bytes of a label with its length, without regard to case: the bit that tells capitals from small
+ * letters is left out, and with it what little it tells of other bytes. */
+static inline uint64_t label_hash(const uint8_t *l)
+{
+    const uint64_t caseless = 0xdfdfdfdfdfdfdfdfu;
+    unsigned n = 1u + *l; /* at least 2 */
+    uint64_t a = 0, b = 0;
+    if (n >= 8) {
+        uint64_t h = 0;
+        for (unsigned i = 0; i + 8 < n; i += 8) {
+            memcpy(&a, l + i, 8);
+            h = (h ^ (a & caseless)) * 0x9e3779b97f4a7c15u;
+        }
+        memcpy(&b, l + n - 8, 8);
+        return h ^ (b & caseless) ^ (uint64_t)n << 59;
+    }
+    if (n >= 4) {
+        memcpy(&a, l, 4);
+        memcpy(&b, l + n - 4, 4);
+        return ((a | b << 32) & caseless) ^ (uint64_t)n << 59;
+    }
+    a = get_be16(l);
+    return ((a << 8 | l[n - 1]) & caseless) ^ (uint64_t)n << 59;
+}
+
 static void suffixes_of(const uint8_t *name, struct suffixes *s)
 {
     s->n = 0;
     for (const uint8_t *p = name; *p != 0; p += 1 + *p)
         s->at[s->n++] = (uint8_t)(p - name);
-    uint32_t h = 0x811c9dc5;
+    uint64_t h = 0;
     for (unsigned i = s->n; i-- > 0;) {
-        const uint8_t *l = name + s->at[i];
-        for (unsigned k = 0; k <= *l; k++)
-            h = (h ^ ascii_lower(l[k])) * 0x01000193;
-        s->hash[i] = h;
+        h = (h ^ label_hash(name + s->at[i])) * 0xff51afd7ed558ccdu;
+        s->hash[i] = (uint32_t)(h >> 32);
     }
 }
 
@@ -155,8 +178,13 @@ static void put_name(struct encode *e, const uint8_t *name)
         put_pointer(e, (uint16_t)(0xc000 | (MSG_HEADER + (name - e->qname))));
         return;
     }
-    if (!e->slots_ready)
+    if (!e->slots_ready) {
+        if (e->qname != NULL && name_equal(name, e->qname)) {
+            put_pointer(e, 0xc000 | MSG_HEADER);
+            return;
+        }
         slots_prepare(e);
+    }
     struct suffixes s;
     suffixes_of(name, &s);
     size_t start = wr_len(&e->w), found = 0;
@@ -244,9 +272,30 @@ static const uint8_t *rotate_to(const struct rrset *set, unsigned first)
     return p;
 }
 
+/* One record without names, as most answers are. */
+static enum status put_single(struct encode *e, enum msg_section s, const struct rrset *set)
+{
+    uint8_t *mark = wr_mark(&e->w);
+    uint32_t n = set->rdata_size; /* its length stands in front already */
+    put_name(e, set->owner);
+    uint8_t *p = wr_room(&e->w, 8 + n);
+    if (UNLIKELY(p == NULL)) {
+        take_back(e, mark);
+        return ST_ENOSPACE;
+    }
+    put_be16(p, set->type);
+    put_be16(p + 2, set->rclass);
+    put_be32(p + 4, set->ttl);
+    memcpy(p + 8, set->rdata, n);
+    e->count[s]++;
+    return ST_OK;
+}
+
 enum status encode_rrset(struct encode *e, enum msg_section s, const struct rrset *set,
                          unsigned first)
 {
+    if (LIKELY(set->count == 1 && !rr_type_has_names(set->type)))
+        return put_single(e, s, set);
     uint8_t *mark = wr_mark(&e->w);
     const uint8_t *end = set->rdata + set->rdata_size;
     const uint8_t *p =
@@ -313,14 +362,18 @@ enum status encode_opt(struct encode *e, const struct edns_out *o)
         pad = (o->pad_block - total % o->pad_block) % o->pad_block;
         pad = MIN(pad, wr_left(&e->w) - encode_opt_size(o));
     }
-    wr_u8(&e->w, 0);
-    wr_u16(&e->w, RR_OPT);
-    wr_u16(&e->w, o->udp_size);
-    wr_u8(&e->w, (uint8_t)(o->rcode >> 4));
-    wr_u8(&e->w, o->version);
-    wr_u16(&e->w, o->dnssec_ok ? 0x8000 : 0);
-    wr_u16(&e->w, (uint16_t)(o->options.n + (o->pad_block ? OPTION_HEADER + pad : 0)));
-    wr_bytes(&e->w, o->options.p, o->options.n);
+    uint8_t *opt = wr_room(&e->w, OPT_FIXED);
+    if (opt == NULL)
+        return ST_ENOSPACE;
+    opt[0] = 0;
+    put_be16(opt + 1, RR_OPT);
+    put_be16(opt + 3, o->udp_size);
+    opt[5] = (uint8_t)(o->rcode >> 4);
+    opt[6] = o->version;
+    put_be16(opt + 7, o->dnssec_ok ? 0x8000 : 0);
+    put_be16(opt + 9, (uint16_t)(o->options.n + (o->pad_block ? OPTION_HEADER + pad : 0)));
+    if (o->options.n > 0)
+        wr_bytes(&e->w, o->options.p, o->options.n);
     if (o->pad_block > 0) {
         wr_u16(&e->w, EDNS_PADDING);
         wr_u16(&e->w, (uint16_t)pad);

@@ -106,6 +106,25 @@ static void edns_clear(struct edns *e)
     e->options = bytes_of(NULL, 0);
 }
 
+/* Nothing but an OPT without options, as most queries have it; false: to be read like all others.
+ */
+static bool opt_alone(struct bytes wire, size_t off, const struct msg_header *h, struct edns *e)
+{
+    const uint8_t *p = wire.p + off;
+    if (h->count[SECTION_ANSWER] + h->count[SECTION_AUTHORITY] != 0 ||
+        h->count[SECTION_ADDITIONAL] != 1 || wire.n - off != 11 || p[0] != 0 ||
+        get_be16(p + 1) != RR_OPT || get_be16(p + 9) != 0)
+        return false;
+    uint16_t size = get_be16(p + 3);
+    e->present = true;
+    e->udp_size = MAX(size, (uint16_t)LIMIT_UDP_PLAIN);
+    e->ext_rcode = p[5];
+    e->version = p[6];
+    e->dnssec_ok = (p[7] & 0x80) != 0;
+    e->z = get_be16(p + 7) & 0x7fff;
+    return true;
+}
+
 enum status query_parse(struct bytes wire, struct query_view *ret)
 {
     ret->has_question = ret->has_tsig = false;
@@ -120,6 +139,8 @@ enum status query_parse(struct bytes wire, struct query_view *ret)
         TRY(msg_question_read(wire, &ret->q, &off));
         ret->has_question = true;
         ret->question_end = off;
+        if (LIKELY(opt_alone(wire, off, &ret->h, &ret->edns)))
+            return ST_OK;
     }
     for (unsigned s = SECTION_ANSWER; s <= SECTION_ADDITIONAL; s++)
         for (unsigned i = 0; i < ret->h.count[s]; i++) {

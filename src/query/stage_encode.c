@@ -5,6 +5,8 @@
 static struct bytes options_write(struct query *q)
 {
     const struct edns *e = &q->in.edns;
+    if (LIKELY(e->option_count == 0 && q->reply.ede == QUERY_NO_EDE && q->opt->report_agent.n == 0))
+        return bytes_of(NULL, 0);
     enum { AROUND = MSG_HEADER + LIMIT_NAME + 4 + 11 };     /* header, question, OPT */
     size_t cap = MIN(sizeof q->options, q->limit - AROUND); /* the limit is at least 512 */
     struct writer w = wr_of(q->options, cap);

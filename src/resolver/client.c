@@ -220,7 +220,8 @@ static void lower(struct least *least, const uint8_t *name, const struct cache_e
 static bool from_cache(struct query *q)
 {
     struct resolver *r = resolver_of(q);
-    const uint8_t *name = q->in.q.name.w;
+    const uint8_t *name =
+        q->rq->wire.p + MSG_HEADER; /* the encoder points to it without a search */
     uint16_t type = looked_up_type(q);
     struct least least = {CACHE_SECURE, 0, name};
     struct cache_entry e;
