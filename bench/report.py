@@ -146,6 +146,18 @@ def markdown(all_found):
     return out
 
 
+def manual(path, picture, all_found, about):
+    """Puts the table and the chart into the manual, between its marks."""
+    with open(path) as f:
+        text = f.read()
+    begin, end = text.index("<!-- bench:"), text.index("<!-- /bench -->")
+    begin = text.index("\n", begin) + 1
+    versions = ", ".join("%s %s" % (k, v.split(":")[-1].split("-")[0]) for k, v in about.get("versions", {}).items())
+    lines = ["%s, %s. Debian's packages: %s." % (about["machine"], about["time"][:10], versions), "", "![Every server by the best peer](%s)" % picture, "", *markdown(all_found)]
+    with open(path, "w") as f:
+        f.write(text[:begin] + "\n".join(lines) + "\n" + text[end:])
+
+
 def save(path, all_found, about):
     with open(path, "w") as f:
         json.dump({**about, "found": all_found}, f, indent=1)

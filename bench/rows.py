@@ -31,6 +31,8 @@ ROWS = {
     "small-cookie": Row("ask", "small", AUTH, "the same with EDNS and a client's cookie", "queries-cookie"),
     "clients": Row("ask", "small", AUTH, "the questions of `small` from 128 sockets, one in flight each", options=["--sockets", "128"]),
     "tcp": Row("ask", "small", AUTH[1:], "over TCP: 8 connections with 16 questions each in flight", options=["--tcp"]),
+    "tcp-clients": Row("ask", "small", AUTH[1:], "over TCP: 100 connections, one question in flight each",
+                       options=["--tcp", "--connections", "100", "--window", "1"]),
     "tcp-connect": Row("ask", "small", AUTH[1:], "over TCP, a connection for every question, 128 at a time", options=["--tcp-connect"]),
     "latency": Row("latency", "small", ["banyan", "gdnsd", "nsd", "knot"], "how long answers take at half of the load, and what is left at twice of it"),
     "root": Row("ask", "root", AUTH, "1,500 delegations with glue and DS; a third of the names is not there"),

@@ -46,6 +46,7 @@ server:
  zonefiles-check: %s
  tcp-count: %d
  tcp-query-count: 0
+ answer-cookie: yes
 remote-control:
 %s%s"""
 

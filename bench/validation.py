@@ -15,7 +15,7 @@ import subprocess
 import time
 
 import data
-import hierarchy
+import hierarchy as levels
 import measure
 import stats
 
@@ -228,7 +228,7 @@ RESOLVERS = {"banyan": banyan, "unbound": unbound, "kresd": kresd}
 
 
 def Authority(bench, work, folder):
-    return hierarchy.Authority(bench, work, folder, {part: [address] for part, address in ADDRESS.items()})
+    return levels.Authority(bench, work, folder, {part: [address] for part, address in ADDRESS.items()})
 
 
 class Resolver:
