@@ -58,4 +58,4 @@ AIMS = {("load", "s"): 0.8, ("load-signed", "s"): 1.5, ("load", "MiB"): 110, ("l
         ("load-signed", "MiB at most"): 320, ("memory", "MiB"): 60}
 
 QUICK = {"small": ["echo", "banyan", "gdnsd", "nsd", "knot"], "root-signed": ["echo", "banyan", "nsd", "knot"],
-         "tld": ["echo", "banyan", "gdnsd", "nsd"], "hits": ["echo", "banyan", "unbound", "recursor"], "miss": ["banyan", "unbound", "kresd"]}
+         "tld": ["echo", "banyan", "gdnsd", "nsd"], "hits": ["echo", "banyan", "unbound", "recursor"], "miss": ["banyan", "kresd"]}
