@@ -6,6 +6,7 @@
 #include "io/front.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -133,12 +134,16 @@ TEST(socket_steer_follows_the_processor)
         close(fd);
     }
     sched_setaffinity(0, sizeof mine, &mine);
-    for (int i = 0; i < SOCKETS; i++) {
-        unsigned got = 0;
+    unsigned got[SOCKETS] = {0};
+    for (int i = 0, tries = 0; tries < 6000 && got[0] + got[1] + got[2] < SENT; i++, tries++) {
         char b;
-        while (recv(fds[i], &b, 1, MSG_DONTWAIT) == 1)
-            got++;
-        CHECK_EQ(got, i == 1 ? SENT : 0);
+        if (recv(fds[i % SOCKETS], &b, 1, MSG_DONTWAIT) == 1)
+            got[i % SOCKETS]++;
+        else
+            usleep(300);
+    }
+    for (int i = 0; i < SOCKETS; i++) {
+        CHECK_EQ(got[i], i == 1 ? SENT : 0);
         close(fds[i]);
     }
     CHECK(!cpu_stay(CPUS_MAX - 1) || n == CPUS_MAX);
@@ -399,7 +404,7 @@ TEST(tcp_works_on_so_many_at_once)
         front_answer(&f, tokens[i], bytes_of(wire + 14 * i + 2, 12));
     CHECK(recv(fd, wire, sizeof wire, MSG_DONTWAIT) < 0);
     front_flush(&f);
-    CHECK_EQ(recv(fd, wire, sizeof wire, MSG_DONTWAIT), 9 * 14);
+    CHECK_EQ(recv(fd, wire, 9 * 14, MSG_WAITALL), 9 * 14);
     f.collect = false;
     /* A client that is gone takes its tokens with it. */
     token_n = 0;
@@ -506,9 +511,15 @@ static void ask_together(const char *listen, const char *ask, enum how how)
             size_t n = 12 + k * (i + 1) % 7;
             CHECK(send(fds[i], q, n, 0) == (ssize_t)n);
         }
-    turns(5);
+    /* On a busy machine the kernel may take its time, both ways. */
+    for (int i = 0; i < 2000 && count.udp_answers < SOCKETS * QUERIES; i++)
+        turns(1);
     for (unsigned i = 0; i < SOCKETS; i++) {
-        for (ssize_t n; (n = recv(fds[i], got, sizeof got, MSG_DONTWAIT)) > 0; answered++) {
+        struct timeval patience = {2, 0};
+        setsockopt(fds[i], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        fcntl(fds[i], F_SETFL, 0);
+        for (ssize_t n; answered < (i + 1) * QUERIES && (n = recv(fds[i], got, sizeof got, 0)) > 0;
+             answered++) {
             unsigned k = get_be16(got) / SOCKETS;
             REQUIRE(n >= 12 && k < QUERIES && !seen[i][k]);
             seen[i][k] = true;
@@ -520,7 +531,7 @@ static void ask_together(const char *listen, const char *ask, enum how how)
     CHECK_EQ(answered, SOCKETS * QUERIES);
     CHECK_EQ(count.udp_answers, SOCKETS * QUERIES);
     CHECK_EQ(count.udp_send_errors, 0);
-    CHECK_EQ(f.listeners[0].alone, how != BUNDLED);
+    CHECK_EQ(f.listeners[0].alone || f.listeners[0].refused > 0, how != BUNDLED);
     stop();
 }
 
@@ -548,14 +559,18 @@ TEST(udp_late_answers_leave_together)
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
     for (unsigned i = 0; i < QUERIES; i++)
         CHECK(send(fd, q, sizeof q, 0) == sizeof q);
-    turns(5);
+    for (int i = 0; i < 2000 && token_n < QUERIES; i++)
+        turns(1);
     REQUIRE(token_n == QUERIES);
     for (unsigned i = 0; i < 40; i++)
         front_answer(&f, tokens[i], bytes_of(q, sizeof q));
     CHECK(recv(fd, got, sizeof got, MSG_DONTWAIT) < 0);
     front_flush(&f);
     unsigned n = 0;
-    while (recv(fd, got, sizeof got, MSG_DONTWAIT) == sizeof q)
+    struct timeval patience = {2, 0};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    fcntl(fd, F_SETFL, 0);
+    while (n < 40 && recv(fd, got, sizeof got, 0) == sizeof q)
         n++;
     CHECK_EQ(n, 40);
     for (unsigned i = 40; i < QUERIES; i++) { /* more than there is room for */
@@ -564,7 +579,7 @@ TEST(udp_late_answers_leave_together)
     }
     front_flush(&f);
     front_flush(&f);
-    for (n = 40; recv(fd, got, sizeof got, MSG_DONTWAIT) == LARGE; n++)
+    for (n = 40; n < QUERIES && recv(fd, got, sizeof got, 0) == LARGE; n++)
         CHECK(got[0] == n && got[LARGE - 1] == n);
     CHECK_EQ(n, QUERIES);
     CHECK_EQ(count.udp_answers, QUERIES);
