@@ -615,7 +615,9 @@ static bool hit_bad(const struct entry *e, const void *what)
 
 void cache_distrust(struct cache *c)
 {
-    atomic_fetch_add_explicit(&c->epoch, 1, memory_order_relaxed);
+    /* Once round: nothing that old may look new again. */
+    if (atomic_fetch_add_explicit(&c->epoch, 1, memory_order_relaxed) == UINT8_MAX)
+        cache_flush_all(c);
     count_flush(c);
     denial_flush_all(c->denial);
     for (unsigned i = 0; i < c->shards; i++)

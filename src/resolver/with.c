@@ -47,6 +47,8 @@ void with_reply(struct lookup *l, const struct rrset *set, bool denial, uint32_t
                 struct now now, struct cache_with *w, struct rrset *more)
 {
     bool proofs = denial;
+    /* What opt-out leaves open is shown by records that were checked, too. */
+    bool checked = l->part == CACHE_SECURE || l->part_reason == TRUST_OPT_OUT;
     *w = (struct cache_with){.trust = l->part,
                              .more = more,
                              .reason = l->part_reason,
@@ -57,7 +59,7 @@ void with_reply(struct lookup *l, const struct rrset *set, bool denial, uint32_t
             reply_sigs(l, denial ? SECTION_AUTHORITY : SECTION_ANSWER, set->owner, set->type);
         if (sigs.count > 0) {
             more[w->more_count++] = sigs;
-            if (l->part == CACHE_SECURE)
+            if (checked)
                 sigs_bound(&sigs, ttl, now);
             proofs |= expanded(set, &sigs);
         }
@@ -66,7 +68,7 @@ void with_reply(struct lookup *l, const struct rrset *set, bool denial, uint32_t
         const struct reply_set *s = &l->reply.set[i];
         if (s->section != SECTION_AUTHORITY ||
             (s->set.type != RR_NSEC && s->set.type != RR_NSEC3) ||
-            w->more_count + 2 > CACHE_MORE_SETS || (l->part == CACHE_SECURE && !s->judged))
+            w->more_count + 2 > CACHE_MORE_SETS || (checked && !s->judged))
             continue;
         struct rrset sigs = s->sigs;
         if (sigs.count == 0)
@@ -74,7 +76,7 @@ void with_reply(struct lookup *l, const struct rrset *set, bool denial, uint32_t
         more[w->more_count++] = s->set;
         more[w->more_count++] = sigs;
         *ttl = MIN(*ttl, s->set.ttl);
-        if (l->part == CACHE_SECURE)
+        if (checked)
             sigs_bound(&sigs, ttl, now);
     }
 }
