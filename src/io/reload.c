@@ -4,9 +4,11 @@
 #include "io/privs.h"
 #include "io/state.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 /* What is done anew. */
@@ -43,6 +45,16 @@ static bool serves_nothing(const struct config *c)
     return c->zones.n == 0 && c->zones_dir == NULL && !c->resolver.enabled;
 }
 
+/* Answers go first where there are not enough processors: this thread, and those it starts (they
+ * inherit it), take what workers leave. Not SCHED_IDLE: a server that is flooded has to get its new
+ * zones, too. If refused, it goes on as it was. */
+static void yield_to_workers(void)
+{
+    const struct sched_param none = {0};
+    (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
+    (void)setpriority(PRIO_PROCESS, 0, 19); /* on Linux: of this thread */
+}
+
 /* On the reload's own thread. The snapshot in force stays in force until the job comes back. */
 static void *reload_main(void *arg)
 {
@@ -58,6 +70,7 @@ static void *reload_main(void *arg)
                                .look = r->what == RELOAD_ALL || r->what == SIGN_CHANGED,
                                .signing = s->signing};
     enum status st = ST_OK;
+    yield_to_workers();
     if (r->what != RELOAD_ALL)
         c = config_take(s->served->config);
     else
