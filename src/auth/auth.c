@@ -26,9 +26,21 @@ void auth_options_default(struct auth_options *opt)
                                  .keepalive_ms = 10000};
 }
 
+/* Zones of so many bytes are mostly not in the processor's caches. */
+enum { LARGE_BYTES = 8 << 20 };
+
+static bool is_large(const struct zone_table *t)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < zone_table_count(t) && bytes < LARGE_BYTES; i++)
+        bytes += zone_stats(zone_table_at(t, i)).bytes;
+    return bytes >= LARGE_BYTES;
+}
+
 void auth_swap(struct auth *a, const struct zone_table *table, const struct auth_options *opt)
 {
     a->table = table;
+    a->large = is_large(table);
     a->opt = opt;
     if (a->ready == NULL && opt->ready)
         a->ready = ready_new(); /* without it, it is only slower */
@@ -45,6 +57,31 @@ void auth_swap(struct auth *a, const struct zone_table *table, const struct auth
         a->shared.nsid = bytes_of(opt->identity, strnlen(opt->identity, QUERY_NSID_MAX));
     if (opt->report_agent != NULL)
         a->shared.report_agent = bytes_of(opt->report_agent, name_len(opt->report_agent));
+}
+
+static void ahead(void *ctx, const struct bytes *wire, unsigned n)
+{
+    struct auth *a = ctx;
+    struct zone_ahead look[SERVICE_AHEAD];
+    struct zone_path p;
+    unsigned many = 0;
+    size_t end;
+    if (!a->large)
+        return;
+    for (unsigned i = 0; i < n; i++) {
+        struct bytes m = wire[i];
+        if (m.n < MSG_HEADER + 5 || (m.p[2] & 0x80) != 0 || get_be16(m.p + 4) != 1 ||
+            name_scan(bytes_of(m.p + MSG_HEADER, m.n - MSG_HEADER), &end) != ST_OK)
+            continue;
+        zone_path(m.p + MSG_HEADER, &p);
+        const struct zone *z = zone_table_find_path(a->table, &p, false);
+        if (z != NULL)
+            zone_ahead_begin(z, &p, &look[many++]);
+    }
+    for (unsigned i = 0; i < many; i++)
+        zone_ahead_node(&look[i]);
+    for (unsigned i = 0; i < many; i++)
+        zone_ahead_sets(&look[i]);
 }
 
 struct auth *auth_new(const struct zone_table *table, const struct auth_options *opt,
@@ -86,7 +123,7 @@ static enum outcome handle(void *ctx, struct request *rq, size_t *ret_n)
 
 struct service auth_service(struct auth *a)
 {
-    return (struct service){a, handle};
+    return (struct service){a, handle, ahead};
 }
 
 /* Keeps the sections just written for the next question like this one. */

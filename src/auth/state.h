@@ -19,6 +19,7 @@ struct auth {
     uint32_t turn;       /* of cyclic rotation */
     struct prng shuffle; /* of random rotation: need not be secret */
     struct auth_counters count;
+    bool large;                  /* zones are more than the processor's caches hold */
     struct online *online;       /* NULL until a zone needs it */
     struct nsec3_hasher *hasher; /* likewise */
     struct ready_table *ready;   /* NULL: every answer is made anew */

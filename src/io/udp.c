@@ -74,6 +74,17 @@ static bool asked_address(struct msghdr *m, const struct listener *l, struct net
     return false;
 }
 
+enum { AHEAD_LEAST = 4 }; /* fewer do not wait for one another */
+
+static void look_ahead(struct front *f, const struct udp_batch *b, int n)
+{
+    struct bytes wire[SERVICE_AHEAD];
+    unsigned many = 0;
+    for (int i = 0; i < n && many < SERVICE_AHEAD; i++)
+        wire[many++] = bytes_of(b->slot[i].in, b->rx[i].msg_len);
+    f->service.ahead(f->service.ctx, wire, many);
+}
+
 /* Handles datagram i; true if an answer of *ret_n bytes stands in its slot. */
 static bool handle_one(struct front *f, struct listener *l, struct udp_batch *b, int i,
                        size_t *ret_n)
@@ -166,6 +177,8 @@ void udp_ready(struct loop_watch *watch, uint32_t events)
         f->count->udp_queries += (unsigned)n;
         f->count->udp_batches++;
         unsigned answers = 0;
+        if (n >= AHEAD_LEAST && f->service.ahead != NULL)
+            look_ahead(f, b, n);
         for (int i = 0; i < n; i++) {
             size_t size = 0;
             struct msghdr *m = &b->rx[i].msg_hdr;

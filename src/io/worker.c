@@ -24,6 +24,13 @@ static bool is_local(const struct worker *w, struct bytes m)
            zone_table_find(w->served->zones->table, m.p + 12, type == RR_DS) != NULL;
 }
 
+static void ahead(void *ctx, const struct bytes *wire, unsigned n)
+{
+    struct worker *w = ctx;
+    if (w->served->has_zones)
+        w->auth_service.ahead(w->auth_service.ctx, wire, n);
+}
+
 static enum outcome handle(void *ctx, struct request *rq, size_t *ret_n)
 {
     struct worker *w = ctx;
@@ -111,7 +118,7 @@ enum status worker_init(struct worker *w, unsigned index, struct shared *sh,
             return ST_ENOMEM;
         w->resolver_service = resolver_service(w->resolver);
     }
-    w->front.service = (struct service){w, handle};
+    w->front.service = (struct service){w, handle, ahead};
     w->front.limits = s->limits;
     if (w->resolver != NULL) {
         w->front.after = after_requests;

@@ -30,7 +30,11 @@ enum outcome {
 struct service {
     void *ctx;
     enum outcome (*handle)(void *ctx, struct request *rq, size_t *ret_n);
+    /* Requests that will be handled next, so that what they need can be fetched for all at once.
+     * May be NULL; n is at most SERVICE_AHEAD. */
+    void (*ahead)(void *ctx, const struct bytes *wire, unsigned n);
 };
+enum { SERVICE_AHEAD = 64 };
 
 /* What a machine wants done: drained by its driver after every call into it. */
 enum effect_kind {

@@ -34,38 +34,12 @@ struct bucket *index_new(uint32_t buckets)
     return b;
 }
 
-/* Bit 8i+7 is set where byte i of v is zero (and perhaps for bytes above one that is: callers
- * verify). */
-static inline uint64_t zero_bytes(uint64_t v)
-{
-    return (v - 0x0101010101010101u) & ~v & 0x8080808080808080u;
-}
-
-/* Slots whose tag may be `tag`, one bit each. */
-static inline unsigned tag_match(const struct bucket *b, uint8_t tag)
-{
-    unsigned m = 0;
-    uint64_t lo, pat = tag * 0x0101010101010101u;
-    uint32_t hi;
-    memcpy(&lo, b->tag, 8);
-    memcpy(&hi, b->tag + 8, 4);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    lo = __builtin_bswap64(lo);
-    hi = __builtin_bswap32(hi);
-#endif
-    for (uint64_t z = zero_bytes(lo ^ pat); z != 0; z &= z - 1)
-        m |= 1u << (__builtin_ctzll(z) >> 3);
-    for (uint64_t z = zero_bytes((hi ^ (uint32_t)pat) | 0xffffffff00000000u); z != 0; z &= z - 1)
-        m |= 256u << (__builtin_ctzll(z) >> 3);
-    return m & ((1u << b->used) - 1);
-}
-
 uint32_t index_find(const struct bucket *b, uint32_t buckets, const uint32_t *mem, uint64_t hash,
                     uint32_t parent, const uint8_t *label)
 {
     uint32_t at = bucket_home(hash, buckets);
     for (uint32_t step = 0; step < buckets; step++) {
-        for (unsigned m = tag_match(&b[at], (uint8_t)hash); m != 0; m &= m - 1) {
+        for (unsigned m = bucket_match(&b[at], (uint8_t)hash); m != 0; m &= m - 1) {
             uint32_t ref = b[at].ref[__builtin_ctz(m)];
             const struct zone_node *n = node_at(mem, ref);
             if (n->parent == parent && label_equal(n->label, label))

@@ -64,6 +64,32 @@ struct bucket {
     uint32_t ref[BUCKET_SLOTS];
 } ALIGNED(64);
 
+/* Bit 8i+7 is set where byte i of v is zero (and perhaps for bytes above one that is: callers
+ * verify). */
+static inline uint64_t zero_bytes(uint64_t v)
+{
+    return (v - 0x0101010101010101u) & ~v & 0x8080808080808080u;
+}
+
+/* Slots whose tag may be `tag`, one bit each. */
+static inline unsigned bucket_match(const struct bucket *b, uint8_t tag)
+{
+    unsigned m = 0;
+    uint64_t lo, pat = tag * 0x0101010101010101u;
+    uint32_t hi;
+    memcpy(&lo, b->tag, 8);
+    memcpy(&hi, b->tag + 8, 4);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    lo = __builtin_bswap64(lo);
+    hi = __builtin_bswap32(hi);
+#endif
+    for (uint64_t z = zero_bytes(lo ^ pat); z != 0; z &= z - 1)
+        m |= 1u << (__builtin_ctzll(z) >> 3);
+    for (uint64_t z = zero_bytes((hi ^ (uint32_t)pat) | 0xffffffff00000000u); z != 0; z &= z - 1)
+        m |= 256u << (__builtin_ctzll(z) >> 3);
+    return m & ((1u << b->used) - 1);
+}
+
 struct zone {
     uint32_t *mem; /* the arena; word 0 is unused */
     struct bucket *bucket;

@@ -53,6 +53,19 @@ void zone_path(const uint8_t *name, struct zone_path *ret);
 /* The same as zone_find() for a name that is known to be in the zone. */
 void zone_find_path(const struct zone *z, const struct zone_path *p, struct zone_found *ret);
 
+/* What is to be fetched for a name that will be looked for soon (ahead.c): first the place of the
+ * name below the apex, then its node, then its RRset. Each step is only worth while if others are
+ * taken in between. Says nothing about the name. */
+struct zone_ahead {
+    const struct zone *zone; /* NULL: nothing to be fetched */
+    uint64_t hash;
+    uint32_t ref;
+};
+/* For a name that is known to be in the zone. */
+void zone_ahead_begin(const struct zone *z, const struct zone_path *p, struct zone_ahead *ret);
+void zone_ahead_node(struct zone_ahead *a);
+void zone_ahead_sets(const struct zone_ahead *a);
+
 /* Finds qname. A cut hides what lies below it and beside NS at it (glue is reached by zone_glue());
  * the apex is no cut. A DNAME at a cut loses to the cut. */
 void zone_find(const struct zone *z, const uint8_t *qname, struct zone_found *ret);
