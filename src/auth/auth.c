@@ -1,5 +1,7 @@
 #include "auth/state.h"
 
+#include "dns/rdata.h"
+
 #include <stdlib.h>
 
 static const struct stage stages[] = {
@@ -126,6 +128,25 @@ struct service auth_service(struct auth *a)
     return (struct service){a, handle, ahead};
 }
 
+/* Whether the answer has the question's name where it does not stand for "the name asked for": then
+ * it says something else for another name below the same wildcard. */
+static bool means_itself(const struct query *q)
+{
+    const uint8_t *name = q->rq->wire.p + MSG_HEADER;
+    for (unsigned i = 0; i < q->answer.n; i++) {
+        const struct rrset *set = &q->answer.item[i].set;
+        struct rdata_iter it = rdata_iter(set);
+        struct rdata_name names[RDATA_NAMES_MAX];
+        if (set->owner != name && name_equal(set->owner, name))
+            return true;
+        for (struct bytes rd; rr_type_has_names(set->type) && rdata_iter_next(&it, &rd);)
+            for (unsigned k = rdata_names(set->type, rd, names); k-- > 0;)
+                if (name_equal(rd.p + names[k].off, name))
+                    return true;
+    }
+    return false;
+}
+
 /* Keeps the sections just written for the next question like this one. */
 static void keep(struct query *q)
 {
@@ -135,7 +156,7 @@ static void keep(struct query *q)
     uint8_t lead = a->key.lead;
     bool whole = a->key.kind >> 1 == ZONE_WILDCARD;
     if (q->truncated || q->left_out || q->reply.ede != QUERY_NO_EDE || size > READY_BYTES ||
-        q->pointers.n > READY_POINTERS)
+        q->pointers.n > READY_POINTERS || (whole && means_itself(q)))
         return;
     for (unsigned i = 0; i < q->pointers.n; i++) {
         unsigned to = get_be16(q->rq->out + q->pointers.at[i]) & 0x3fff;

@@ -98,7 +98,8 @@ bool aggressive_answer(struct resolver *r, struct lookup *l, struct now now)
         return false;
     enum denial_kind kind =
         denial_find(d, NULL, l->at, l->type, r->hasher, &l->job->budget, now, &l->arena, &f);
-    if (kind == DENIAL_NONE)
+    /* What a zone above says of names whose questions go elsewhere is not asked for. */
+    if (kind == DENIAL_NONE || name_labels(f.zone.w) < route_labels(r, l))
         return false;
     struct trace_detail t = {.name = l->at, .type = l->type, .zone = f.zone.w, .value = f.ttl_s};
     if (kind == DENIAL_WILDCARD) {

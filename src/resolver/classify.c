@@ -169,8 +169,9 @@ static enum reply_kind reading(struct lookup *l, const struct msg *m, struct rea
         if (st == ST_OK) {
             if (recursive_only(l, m))
                 return KIND_LAME;
-            /* Old servers put a referral into the answer section when asked for NS. */
-            if (l->asked_type == RR_NS && (m->h.flags & MSG_AA) == 0 &&
+            /* Old servers put a referral into the answer section when asked for NS; what a
+             * forwarder has there is the answer. */
+            if (l->asked_type == RR_NS && !l->cut.forward && (m->h.flags & MSG_AA) == 0 &&
                 !name_equal(b.name, b.zone) && ret->chain == 0) {
                 ret->ns = ret->set;
                 return KIND_REFERRAL;

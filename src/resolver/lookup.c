@@ -202,9 +202,10 @@ static bool nothing_below(const struct resolver *r, const struct cache_entry *e)
 static bool cached_above(struct resolver *r, struct lookup *l, struct now now)
 {
     struct cache_entry e;
-    if (name_is_root(l->at))
-        return false;
-    for (const uint8_t *n = name_parent(l->at); !name_is_root(n); n = name_parent(n)) {
+    unsigned labels = name_labels(l->at), top = MAX(route_labels(r, l), 1u);
+    const uint8_t *n = l->at;
+    while (labels-- > top) {
+        n = name_parent(n);
         enum cache_kind kind =
             cache_get_more(l->job->cache, n, RR_DNAME, CLASS_IN, now, &l->arena, &e);
         struct trace_detail d = {.name = n, .type = RR_DNAME, .value = e.ttl_s};

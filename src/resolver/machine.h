@@ -428,6 +428,8 @@ void choose(struct resolver *r, struct lookup *l, struct now now);
 /* route.c: the route for a name, or NULL; and its servers as the zone to ask. */
 const struct route *route_find(const struct resolver *r, const struct lookup *l,
                                const uint8_t *name);
+/* Labels of the zone of the route for the lookup's question; 0 if there is none. */
+unsigned route_labels(const struct resolver *r, const struct lookup *l);
 void cut_route(struct resolver *r, struct lookup *l, const struct route *t, struct now now);
 
 /* cookies.c: the option that goes with the question to x->to; its length. */

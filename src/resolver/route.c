@@ -15,6 +15,14 @@ const struct route *route_find(const struct resolver *r, const struct lookup *l,
     return best;
 }
 
+unsigned route_labels(const struct resolver *r, const struct lookup *l)
+{
+    /* DS is the parent's. */
+    const uint8_t *n = l->type == RR_DS && !name_is_root(l->at) ? name_parent(l->at) : l->at;
+    const struct route *t = route_find(r, l, n);
+    return t != NULL ? name_labels(t->zone.w) : 0;
+}
+
 void cut_route(struct resolver *r, struct lookup *l, const struct route *t, struct now now)
 {
     struct cut *c = &l->cut;
