@@ -98,6 +98,8 @@ static void sweep(struct loop_timer *t)
 static void idle_add(struct exchange *x)
 {
     struct upstream *u = x->up;
+    if (x->in.cap > TCP_IN_START)
+        tcp_in_free(&x->in); /* a long reply: its buffer is not kept while idle */
     if (u->idle_count == LIMIT_SOCKETS_IDLE)
         idle_close(CONTAINER_OF(u->idle.next, struct exchange, by_age));
     if (u->idle_count++ == 0)
