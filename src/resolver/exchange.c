@@ -143,6 +143,26 @@ void exchange_send(struct resolver *r, struct lookup *l, unsigned address, struc
     note(l, now, a->tcp ? WHY_SEND_TCP : WHY_SEND_UDP, &d);
 }
 
+/* TCP was to tell whether a reply was forged, and does not work there. Many servers are like that:
+ * for a while this one is asked without what it may have changed, as it would be by a resolver that
+ * knows nothing of that; ID and port are to be guessed all the same. False: it was asked over TCP
+ * for another reason. */
+static bool without_extras(struct resolver *r, struct lookup *l, const struct exchange *x,
+                           struct now now)
+{
+    struct cut_address *a = &l->cut.address[x->address];
+    if (x->transport != TRANSPORT_TCP || !a->tcp_to_be_sure)
+        return false;
+    struct trace_detail d = {.zone = l->cut.zone.w,
+                             .text = "TCP does not work there: over UDP, without cookie and case"};
+    note(l, now, WHY_RETRY, &d);
+    servers_no_case(r->servers, &x->to, now);
+    servers_cookie_forget(r->servers, &x->to, now);
+    a->tcp = a->tcp_to_be_sure = false;
+    a->tries = 0;
+    return true;
+}
+
 void exchange_expired(struct resolver *r, struct exchange *x, struct now now)
 {
     struct lookup *l = x->lookup;
@@ -154,7 +174,7 @@ void exchange_expired(struct resolver *r, struct exchange *x, struct now now)
     note(l, now, WHY_TIMEOUT, &d);
     r->count.upstream_timeouts++;
     servers_failed(r->servers, &x->to, now);
-    if (x->transport == TRANSPORT_TCP)
+    if (!without_extras(r, l, x, now) && x->transport == TRANSPORT_TCP)
         l->cut.address[x->address].bad = true;
     exchange_end(r, x);
     l->phase = PHASE_ASK;
@@ -196,6 +216,7 @@ static void ask_by_tcp(struct resolver *r, struct exchange *x, enum reason why, 
     note(l, now, why, &d);
     r->count.upstream_mismatch++;
     l->cut.address[x->address].tcp = true;
+    l->cut.address[x->address].tcp_to_be_sure = true;
     exchange_end(r, x);
     l->phase = PHASE_ASK;
     lookup_ready(r, l);
@@ -309,7 +330,8 @@ void resolver_failed(struct resolver *r, uint64_t id, enum status why, struct no
     }
     if (why != ST_ELIMIT)
         servers_failed(r->servers, &x->to, now);
-    l->cut.address[x->address].bad = true;
+    if (!without_extras(r, l, x, now))
+        l->cut.address[x->address].bad = true;
     exchange_end(r, x);
     l->phase = PHASE_ASK;
     lookup_ready(r, l);

@@ -126,9 +126,10 @@ struct cut_address {
     bool bad; /* answered uselessly: not asked again for this zone */
     bool tcp; /* to be asked over TCP only */
     bool no_edns;
-    bool plain;        /* the last question went without EDNS */
-    bool cookie_again; /* it wanted another cookie, and has got one */
-    bool edns_again;   /* tried with it once more, for the sake of signatures */
+    bool plain;          /* the last question went without EDNS */
+    bool tcp_to_be_sure; /* over TCP because a reply may have been forged */
+    bool cookie_again;   /* it wanted another cookie, and has got one */
+    bool edns_again;     /* tried with it once more, for the sake of signatures */
 };
 
 struct cut {
