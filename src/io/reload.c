@@ -1,14 +1,13 @@
 /* A reload: configuration and zones are read by a thread of their own, and swapped in whole when
  * they are good. Queries go on meanwhile, from what was there before. */
+#include "io/idle.h"
 #include "io/log.h"
 #include "io/privs.h"
 #include "io/state.h"
 
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
 
 /* What is done anew. */
@@ -45,14 +44,15 @@ static bool serves_nothing(const struct config *c)
     return c->zones.n == 0 && c->zones_dir == NULL && !c->resolver.enabled;
 }
 
-/* Answers go first where there are not enough processors: this thread, and those it starts (they
- * inherit it), take what workers leave. Not SCHED_IDLE: a server that is flooded has to get its new
- * zones, too. If refused, it goes on as it was. */
-static void yield_to_workers(void)
+/* A thread that gets no signals; false if there is none to be had. */
+static bool thread_start(pthread_t *ret, void *(*fn)(void *arg), void *arg)
 {
-    const struct sched_param none = {0};
-    (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
-    (void)setpriority(PRIO_PROCESS, 0, 19); /* on Linux: of this thread */
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int rc = pthread_create(ret, NULL, fn, arg);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return rc == 0;
 }
 
 /* On the reload's own thread. The snapshot in force stays in force until the job comes back. */
@@ -70,7 +70,7 @@ static void *reload_main(void *arg)
                                .look = r->what == RELOAD_ALL || r->what == SIGN_CHANGED,
                                .signing = s->signing};
     enum status st = ST_OK;
-    yield_to_workers();
+    idle_begin();
     if (r->what != RELOAD_ALL)
         c = config_take(s->served->config);
     else
@@ -109,13 +109,40 @@ static void *reload_main(void *arg)
     return NULL;
 }
 
+static void *reap_main(void *served)
+{
+    idle_begin();
+    served_free(served);
+    return NULL;
+}
+
+void reload_reap(struct server *s)
+{
+    if (!s->reaping)
+        return;
+    idle_hurry();
+    pthread_join(s->reaper, NULL);
+    s->reaping = false;
+}
+
+/* A zone of a million names takes milliseconds to be freed, and answers would wait for them. */
 static void served_retired(struct qsbr_item *item)
 {
     struct served *old = CONTAINER_OF(item, struct served, item);
+    struct server *s = old->retired_by;
     /* What workers have checked by the old rules since is distrusted, too. */
     if (old->distrust != NULL)
         cache_distrust(old->distrust);
-    served_free(old);
+    reload_reap(s);
+    s->reaping = thread_start(&s->reaper, reap_main, old);
+    if (!s->reaping)
+        served_free(old);
+}
+
+static void hurry_fired(struct loop_timer *t)
+{
+    (void)t;
+    idle_hurry();
 }
 
 static void collect_fired(struct loop_timer *t)
@@ -141,6 +168,7 @@ static void swap(struct server *s, struct served *fresh)
     }
     atomic_store_explicit(&s->shared.current, fresh, memory_order_release);
     old->item.free = served_retired;
+    old->retired_by = s;
     qsbr_retire(&s->shared.qsbr, &old->item);
     for (unsigned i = 0; i < s->worker_n; i++) {
         struct loop_job *wake = calloc(1, sizeof *wake);
@@ -161,6 +189,7 @@ static void reload_done(struct loop_job *job)
     struct reload *r = CONTAINER_OF(job, struct reload, job);
     struct server *s = r->server;
     pthread_join(r->thread, NULL);
+    loop_timer_stop(&s->loop, &s->hurry);
     s->reload = NULL;
     if (r->served != NULL) {
         const struct zone_set *z = r->served->zones;
@@ -284,12 +313,10 @@ static void begin(struct server *s, const uint8_t *only, enum reload_what what, 
              (unsigned long long)ts.tv_sec * 1000000u + (unsigned long long)ts.tv_nsec / 1000u);
     notify_manager(state);
     s->reload = r;
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int rc = pthread_create(&r->thread, NULL, reload_main, r);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (rc != 0) {
+    idle_hurry(); /* the one before may still be freed */
+    s->hurry.fire = hurry_fired;
+    loop_timer_set(&s->loop, &s->hurry, s->loop.now.mono_us + LIMIT_RELOAD_IDLE_MS * 1000ull);
+    if (!thread_start(&r->thread, reload_main, r)) {
         s->reload = NULL;
         log_event(LEVEL_ERROR, "reload-failed", "reason=\"no thread\"");
         if (client != NULL)
@@ -301,6 +328,8 @@ static void begin(struct server *s, const uint8_t *only, enum reload_what what, 
 
 void reload_finish(struct server *s)
 {
+    if (s->reload != NULL)
+        idle_hurry();
     while (s->reload != NULL)
         loop_turn(&s->loop, s->loop.now.mono_us + 100000);
 }

@@ -21,8 +21,9 @@ struct served {
     struct negative_anchor *negative;
     struct route *route;
     struct front_limits limits;
-    struct cache *distrust; /* when nobody uses this any more: what was checked by its rules */
-    bool has_zones;         /* some zone is configured: local names are looked for first */
+    struct cache *distrust;    /* when nobody uses this any more: what was checked by its rules */
+    struct server *retired_by; /* who frees it */
+    bool has_zones;            /* some zone is configured: local names are looked for first */
 };
 
 struct served_how {

@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "io/cpus.h"
 #include "io/files.h"
+#include "io/idle.h"
 #include "io/log.h"
 #include "io/privs.h"
 #include "io/state.h"
@@ -172,6 +173,7 @@ static void stop_all(struct server *s)
     }
     free(s->workers);
     qsbr_collect(&s->shared.qsbr);
+    reload_reap(s);
     if (s->pidfile != NULL)
         unlink(s->pidfile);
     served_free(s->served);
@@ -271,6 +273,7 @@ int server_run(const struct server_options *opt)
     log_open((enum config_log_target)c->log.target);
     log_set_level((enum config_log_level)c->log.level);
     privs_raise_files();
+    idle_prepare();
     int rc = 1;
     s->signing = signing_new();
     if (s->signing != NULL && loop_init(&s->loop, 4096) == ST_OK)

@@ -7,6 +7,8 @@
 #include "io/server.h"
 #include "io/worker.h"
 
+#include <pthread.h>
+
 struct anchor_check;
 struct anchor_keeper;
 struct reload;
@@ -30,6 +32,9 @@ struct server {
     /* reload.c */
     struct reload *reload; /* in progress */
     bool reload_again;     /* asked for meanwhile */
+    struct loop_timer hurry;
+    pthread_t reaper; /* frees what was served before */
+    bool reaping;     /* it is to be joined */
     struct signing *signing;
     struct loop_timer sign; /* looks whether zones have to be signed again */
     uint64_t sign_revision; /* of the key store, when all zones were looked at last */
@@ -56,6 +61,9 @@ void reload_begin(struct server *s, const uint8_t *only, struct ctl *client);
 void signing_watch(struct server *s);
 /* Waits for a reload under way, for the end of the server. */
 void reload_finish(struct server *s);
+
+/* Waits until what was served before is freed. */
+void reload_reap(struct server *s);
 
 /* Puts the keeper's trust anchors in force; reads no file. Nothing happens during a reload. */
 void reload_anchors(struct server *s);

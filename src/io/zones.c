@@ -233,6 +233,9 @@ static void load_one(struct load *l, struct loading *job)
     struct file_source fs = {e, noting_open, noting_read, noting_close};
     struct zone_load_options opt = {.origin = e->name};
     struct diag_sink sink = {say_diag, job, 0, 0};
+    struct stat file;
+    if (stat(e->file, &file) == 0)
+        opt.size = (uint64_t)file.st_size;
     uint64_t start = now_read().mono_us;
     enum status st = zone_load(&fs, e->file, &opt, &sink, &e->zone);
     e->load_ms = (uint32_t)((now_read().mono_us - start) / 1000);

@@ -18,7 +18,7 @@ void zone_ahead_node(struct zone_ahead *a)
     if (a->zone == NULL)
         return;
     const struct bucket *b = &a->zone->bucket[bucket_home(a->hash, a->zone->buckets)];
-    unsigned m = bucket_match(b, (uint8_t)a->hash);
+    unsigned m = bucket_match(b, bucket_tag(a->hash));
     a->ref = m != 0 ? b->ref[__builtin_ctz(m)] : 0; /* most likely the one */
     if (a->ref != 0)
         __builtin_prefetch(node_at(a->zone->mem, a->ref));

@@ -49,8 +49,8 @@ struct zone_builder {
     uint32_t words, cap;
     struct bucket *bucket;
     uint32_t buckets, nodes;
-    uint64_t *hash; /* by number of the node */
-    uint32_t *ref;  /* by number of the node */
+    uint32_t *ref;        /* by number of the node */
+    uint64_t part, whole; /* zone_builder_progress() */
     uint32_t node_cap;
     uint32_t apex;
 
@@ -79,6 +79,8 @@ struct zone_builder {
     uint8_t origin[LIMIT_NAME];
 };
 
+/* A new index with room for the nodes there are. */
+enum status build_index(struct zone_builder *b, uint32_t buckets) MUST_USE;
 /* Words for n bytes at the end of the arena; 0 when memory or the 32-bit space is out. */
 uint32_t build_alloc(struct zone_builder *b, size_t n) MUST_USE;
 enum status pends_add(struct pends *p, struct pend rec, struct bytes rdata) MUST_USE;
@@ -96,6 +98,9 @@ void set_prefetch_slot(const struct zone_builder *b, const struct made *m);
 void set_prefetch_set(const struct zone_builder *b, const struct made *m);
 /* Gives the node of o the sets that were prepared. */
 enum status sets_attach(struct zone_builder *b, const struct staged *o) MUST_USE;
+/* Puts b->ref into canonical order and numbers the nodes by it (order.c). The index has to be done.
+ */
+enum status build_order(struct zone_builder *b) MUST_USE;
 void pends_sort(struct pend *v, uint32_t n);
 int pend_order(const void *x, const void *y);
 void build_finding(struct zone_builder *b, enum severity sev, const char *code, uint32_t node,

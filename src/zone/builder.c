@@ -7,7 +7,19 @@
 
 #include <stdlib.h>
 
-enum { FIRST_WORDS = 128, FIRST_NODES = 12 };
+enum {
+    FIRST_WORDS = 128,
+    FIRST_NODES = 12,
+    FULL = 85,     /* percent of the index */
+    GROW_MOST = 4, /* times, at once */
+    AHEAD = 12,    /* nodes that are fetched before they are needed */
+};
+
+/* What bucket_home() and bucket_tag() take of a node's hash. */
+static uint64_t build_hash(const struct zone_builder *b, uint32_t i)
+{
+    return (uint64_t)node_at(b->mem, b->ref[i])->rank << 32;
+}
 
 static struct hash_key seed = {0x62616e79616e2d7au, 0x6f6e652d68617368u};
 
@@ -35,21 +47,36 @@ uint32_t build_alloc(struct zone_builder *b, size_t n)
     return at;
 }
 
-/* Room in the index for one more node, at most 85 % full. */
-static bool index_room(struct zone_builder *b)
+enum status build_index(struct zone_builder *b, uint32_t buckets)
 {
-    if (b->nodes < (uint64_t)b->buckets * BUCKET_SLOTS * 85 / 100)
-        return true;
-    uint32_t buckets = b->buckets * 2;
     struct bucket *nb = index_new(buckets);
     if (nb == NULL)
-        return false;
-    for (uint32_t i = 1; i < b->nodes; i++) /* the apex is not in the index */
-        index_put(nb, buckets, b->hash[i], b->ref[i]);
+        return ST_ENOMEM;
+    for (uint32_t i = 1; i < b->nodes; i++) { /* the apex is not in the index */
+        if (i + 2 * AHEAD < b->nodes)
+            __builtin_prefetch(node_at(b->mem, b->ref[i + 2 * AHEAD]));
+        if (i + AHEAD < b->nodes)
+            __builtin_prefetch(&nb[bucket_home(build_hash(b, i + AHEAD), buckets)], 1);
+        index_put(nb, buckets, build_hash(b, i), b->ref[i]);
+    }
     free(b->bucket);
     b->bucket = nb;
     b->buckets = buckets;
-    return true;
+    return ST_OK;
+}
+
+/* Room in the index for one more node, at most 85 % full. */
+static bool index_room(struct zone_builder *b)
+{
+    if (b->nodes < (uint64_t)b->buckets * BUCKET_SLOTS * FULL / 100)
+        return true;
+    uint64_t buckets = (uint64_t)b->buckets * 2;
+    if (b->whole > b->part && b->part > 0) { /* else the end is not in sight */
+        uint64_t all = (uint64_t)((double)b->nodes * (double)b->whole / (double)b->part);
+        all = MIN(all + all / 32, (uint64_t)b->nodes * GROW_MOST);
+        buckets = MAX(all * 100 / (BUCKET_SLOTS * FULL), buckets * 5 / 8);
+    }
+    return buckets <= UINT32_MAX && build_index(b, (uint32_t)buckets) == ST_OK;
 }
 
 /* A new node; 0 when memory is out. */
@@ -58,14 +85,10 @@ static uint32_t node_new(struct zone_builder *b, uint32_t parent, uint64_t hash,
 {
     if (b->nodes == b->node_cap) {
         uint32_t cap = b->node_cap * 2;
-        uint64_t *h = realloc(b->hash, cap * sizeof *h);
-        if (h != NULL)
-            b->hash = h;
         uint32_t *r = realloc(b->ref, cap * sizeof *r);
-        if (r != NULL)
-            b->ref = r;
-        if (h == NULL || r == NULL)
+        if (r == NULL)
             return 0;
+        b->ref = r;
         b->node_cap = cap;
     }
     if (!index_room(b))
@@ -81,11 +104,17 @@ static uint32_t node_new(struct zone_builder *b, uint32_t parent, uint64_t hash,
         above = up->labels + 1u;
         index_put(b->bucket, b->buckets, hash, ref);
     }
-    *n = (struct zone_node){.parent = parent, .rank = b->nodes, .labels = (uint8_t)above};
+    *n = (struct zone_node){
+        .parent = parent, .rank = (uint32_t)(hash >> 32), .labels = (uint8_t)above};
     memcpy(n->label, label, 1u + label[0]);
-    b->hash[b->nodes] = hash;
     b->ref[b->nodes++] = ref;
     return ref;
+}
+
+void zone_builder_progress(struct zone_builder *b, uint64_t part, uint64_t whole)
+{
+    b->part = part;
+    b->whole = whole;
 }
 
 struct zone_builder *zone_builder_new(const uint8_t *origin)
@@ -99,10 +128,9 @@ struct zone_builder *zone_builder_new(const uint8_t *origin)
     b->buckets = 1;
     b->node_cap = FIRST_NODES;
     b->bucket = index_new(1);
-    b->hash = malloc(FIRST_NODES * sizeof *b->hash);
     b->ref = malloc(FIRST_NODES * sizeof *b->ref);
     b->mem = malloc(FIRST_WORDS * sizeof *b->mem);
-    if (b->bucket != NULL && b->hash != NULL && b->ref != NULL && b->mem != NULL) {
+    if (b->bucket != NULL && b->ref != NULL && b->mem != NULL) {
         b->cap = FIRST_WORDS;
         b->mem[0] = 0;
         b->words = 1;
@@ -120,7 +148,6 @@ void zone_builder_free(struct zone_builder *b)
         return;
     free(b->mem);
     free(b->bucket);
-    free(b->hash);
     free(b->ref);
     free(b->slot);
     free(b->slot_hash);

@@ -36,6 +36,9 @@ void zone_builder_watch(struct zone_builder *b, zone_finding_fn *fn, void *ctx);
  * that differs inside an RRset: the smallest is taken (RFC 2181 section 5.2). */
 enum status zone_builder_add(struct zone_builder *b, const uint8_t *owner, uint16_t type,
                              uint32_t ttl, struct bytes rdata) MUST_USE;
+/* Says that what was added is `part` of `whole`, so that memory can be sized for the rest. Any
+ * values are safe. */
+void zone_builder_progress(struct zone_builder *b, uint64_t part, uint64_t whole);
 /* Makes the snapshot; the builder is empty after it and can only be freed. ST_ESEMANTIC with *d
  * filled (d may be NULL) for the first of: no SOA or several, no NS at the apex, CNAME beside other
  * data, several CNAMEs or DNAMEs at a name, an RRset larger than any message. */

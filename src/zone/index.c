@@ -39,7 +39,7 @@ uint32_t index_find(const struct bucket *b, uint32_t buckets, const uint32_t *me
 {
     uint32_t at = bucket_home(hash, buckets);
     for (uint32_t step = 0; step < buckets; step++) {
-        for (unsigned m = bucket_match(&b[at], (uint8_t)hash); m != 0; m &= m - 1) {
+        for (unsigned m = bucket_match(&b[at], bucket_tag(hash)); m != 0; m &= m - 1) {
             uint32_t ref = b[at].ref[__builtin_ctz(m)];
             const struct zone_node *n = node_at(mem, ref);
             if (n->parent == parent && label_equal(n->label, label))
@@ -59,6 +59,6 @@ void index_put(struct bucket *b, uint32_t buckets, uint64_t hash, uint32_t ref)
         b[at].more = 1;
         at = at + 1 == buckets ? 0 : at + 1;
     }
-    b[at].tag[b[at].used] = (uint8_t)hash;
+    b[at].tag[b[at].used] = bucket_tag(hash);
     b[at].ref[b[at].used++] = ref;
 }

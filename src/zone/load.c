@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+enum { PROGRESS = 4096 }; /* records */
+
 struct loading {
     struct zone_scan *scan;
     struct zone_builder *b;
@@ -56,9 +58,11 @@ static enum status add(struct loading *l, const struct zone_record *r)
 static enum status read_all(struct loading *l, const struct zone_load_options *opt)
 {
     struct zone_record r;
-    while (zone_scan_next(l->scan, &r)) {
+    for (uint32_t n = 1; zone_scan_next(l->scan, &r); n++) {
         if (l->b == NULL)
             TRY(begin(l, opt, &r));
+        if (opt->size != 0 && n % PROGRESS == 0)
+            zone_builder_progress(l->b, zone_scan_read(l->scan), opt->size);
         TRY(add(l, &r));
     }
     return ST_OK;

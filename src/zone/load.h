@@ -23,6 +23,7 @@ struct zone_load_options {
         *include_dir;    /* $INCLUDE may only reach files below it; NULL: the zone file's folder */
     bool no_include;     /* refuse $INCLUDE */
     uint32_t max_errors; /* stop after so many; 0: all are reported */
+    uint64_t size; /* about how many bytes the file has: memory is sized by it; 0: not known */
 };
 
 /* Loads a zone. On any error nothing is returned and every error of the file went to sink. *ret is

@@ -382,6 +382,45 @@ TEST(many_names_stand_in_canonical_order)
     text_free(&t);
 }
 
+/* More children of one name than are sorted at once, with beginnings in common; whatever size was
+ * said beforehand, every name is found. */
+TEST(many_siblings_in_order_and_found)
+{
+    enum { MANY = 50000 };
+    static const uint64_t said[] = {0, 1, 1000, MANY * 20, UINT64_MAX};
+    struct prng r = {7};
+    struct text t = text_heap(8 << 20);
+    text_str(&t, "$ORIGIN long.\n$TTL 60\n@ SOA a. b. 1 2 3 4 5\n@ NS a.\n");
+    for (unsigned i = 0; i < MANY; i++) {
+        unsigned pad = (unsigned)prng_below(&r, 3) * 12;
+        text_fmt(&t, "%.*s%c%llx%s A 192.0.2.1\n", (int)pad, "AbcdefghijkLmnopqrstuvwx",
+                 (int)('a' + prng_below(&r, 3)), (unsigned long long)prng_below(&r, 1u << 20),
+                 i % 1000 == 0 ? "\\000" : "");
+    }
+    struct mem_file f[] = {{"z", text_cstr(&t), 0}};
+    struct mem_files m = {f, 1, 0};
+    struct file_source fs = mem_source(&m);
+    struct diag_sink sink = {0};
+    for (unsigned k = 0; k < sizeof said / sizeof *said; k++) {
+        struct zone_load_options opt = {.size = said[k]};
+        struct zone *z;
+        uint8_t name[2][LIMIT_NAME];
+        unsigned n = 0, wrong = 0;
+        REQUIRE(zone_load(&fs, "z", &opt, &sink, &z) == ST_OK);
+        for (const struct zone_node *at = zone_next(z, NULL); at != NULL;
+             at = zone_next(z, at), n++) {
+            (void)zone_node_name(z, at, name[n % 2]);
+            wrong += n > 0 && name_compare(name[(n + 1) % 2], name[n % 2]) >= 0;
+            wrong += zone_node_rank(at) != n || zone_node_of(z, name[n % 2]) != at;
+        }
+        CHECK(n > MANY / 2);
+        CHECK_EQ(n, zone_stats(z).names);
+        CHECK_EQ(wrong, 0);
+        zone_drop(z);
+    }
+    text_free(&t);
+}
+
 struct seen {
     unsigned added, removed;
 };

@@ -52,6 +52,11 @@ void zone_scan_free(struct zone_scan *s)
     free(s);
 }
 
+uint64_t zone_scan_read(const struct zone_scan *s)
+{
+    return s->file[0].read - (s->file[0].end - s->file[0].start);
+}
+
 const uint8_t *zone_scan_origin(const struct zone_scan *s)
 {
     return s->has_origin ? s->origin.w : NULL;

@@ -35,6 +35,8 @@ enum zone_scan_feature { SCAN_COMMENT = 1 << 0, SCAN_INCLUDE = 1 << 1, SCAN_GENE
 unsigned zone_scan_features(const struct zone_scan *s);
 /* The origin in force, or NULL as long as none is known. */
 const uint8_t *zone_scan_origin(const struct zone_scan *s);
+/* Bytes of the zone's own file that were read so far. */
+uint64_t zone_scan_read(const struct zone_scan *s);
 /* Puts the place and the line of the record returned last into *d (d->file is valid until
  * zone_scan_free). */
 void zone_scan_place(const struct zone_scan *s, struct diag *d);

@@ -11,6 +11,7 @@ struct scan_file {
     const char *path; /* in the scan's list */
     uint8_t *buf;
     size_t cap, start, end; /* unread bytes are [start, end) */
+    uint64_t read;          /* bytes */
     uint32_t line;          /* number of the line at start */
     bool eof, skip_line;    /* skip_line: drop up to the next newline */
     unsigned unclosed;      /* parentheses left open so far */

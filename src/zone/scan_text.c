@@ -152,6 +152,7 @@ static bool fill(struct zone_scan *s, struct scan_file *f)
             f->eof = true;
         else
             f->end += (size_t)n;
+        f->read += n > 0 ? (uint64_t)n : 0;
     }
     return true;
 }

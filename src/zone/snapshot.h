@@ -29,7 +29,7 @@ enum node_flag {
 struct zone_node {
     uint32_t parent; /* ref; 0 for the apex */
     uint32_t sets;   /* ref; 0: none */
-    uint32_t rank;   /* place in canonical order; while building the number of the node */
+    uint32_t rank;   /* place in canonical order; while building half of the name's hash */
     uint8_t flags;   /* enum node_flag */
     uint8_t labels;  /* of the full name, the root not counted */
     uint8_t
@@ -158,6 +158,11 @@ static inline uint64_t label_hash(const struct hash_key *key, uint64_t parent, c
 static inline uint32_t bucket_home(uint64_t hash, uint32_t buckets)
 {
     return (uint32_t)((hash >> 32) * buckets >> 32);
+}
+
+static inline uint8_t bucket_tag(uint64_t hash)
+{
+    return (uint8_t)(hash >> 32);
 }
 
 bool label_equal(const uint8_t *a, const uint8_t *b);
