@@ -77,6 +77,8 @@ enum {
      * (DNSBomb, CVE-2024-33655: answers collected for one moment). */
     LIMIT_WAITERS = 1000,
     LIMIT_LOOKUPS = 8192,
+    /* Questions in the second half of an answer's time that make it popular: it is fetched anew. */
+    LIMIT_PREFETCH_POPULAR = 4,
     LIMIT_EXCHANGES = 4096,
     /* Questions that one UDP socket, on one random port, asks the same server, and milliseconds for
      * which it may; and sockets that a worker keeps for that (RFC 5452 section 9.2: a port must

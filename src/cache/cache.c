@@ -19,6 +19,9 @@ struct entry {
     uint8_t trust;
     bool visited, cut;
     uint8_t epoch; /* of the rules that it was checked by */
+    /* The whole of its time, 0 once somebody fetches it anew; how often it was asked for in the
+     * second half. */
+    uint32_t ttl_s : 24, asked : 8;
     uint8_t data[];
 };
 
@@ -46,6 +49,7 @@ enum {
     /* PowerDNS takes 8,192 bytes an entry; a TXT or DNSKEY set may be larger, a whole 64 KiB answer
      * pushes out hundreds of others. */
     ENTRY_MAX = 32768,
+    ENTRY_TTL_MAX = (1 << 24) - 1,
     /* Entries thrown out for one insertion at most: bounds the time under the lock. */
     EVICT_MAX = 64,
     /* One part in so many of the bytes is for denial records. */
@@ -288,12 +292,15 @@ static void unpack_more(const struct entry *e, const uint8_t *p, const uint8_t *
 }
 
 /* Copies an entry out; false when the arena is full. */
-static bool copy_out(const struct entry *e, uint8_t epoch, const uint8_t *name, struct now now,
+static bool copy_out(const struct entry *e, uint8_t epoch, const uint8_t *name, uint32_t ttl_s,
                      bool more, struct arena *a, struct cache_entry *ret)
 {
     ret->kind = (enum cache_kind)e->kind;
     ret->rank = (enum cache_rank)e->rank;
-    ret->ttl_s = ttl_left(e, now);
+    ret->ttl_s = ttl_s;
+    ret->late = false;
+    ret->asked = 0;
+    ret->stale_s = 0;
     ret->reason = e->reason;
     ret->trust = trust_of(e, epoch);
     ret->cut = e->cut;
@@ -326,6 +333,13 @@ static bool copy_out(const struct entry *e, uint8_t epoch, const uint8_t *name, 
     return true;
 }
 
+static void asked_late(struct entry *e, struct cache_entry *ret)
+{
+    e->asked += e->asked < UINT8_MAX ? 1u : 0u;
+    ret->asked = (uint8_t)e->asked;
+    ret->late = (uint64_t)ret->ttl_s * 10 <= e->ttl_s;
+}
+
 static enum cache_kind get(struct cache *c, const uint8_t *name, uint16_t type, uint16_t rclass,
                            struct now now, bool more, struct arena *a, struct cache_entry *ret)
 {
@@ -342,8 +356,10 @@ static enum cache_kind get(struct cache *c, const uint8_t *name, uint16_t type, 
     /* A verdict by older rules that was stored after these came. */
     if (e != NULL && e->rclass == CACHE_CLASS_BAD && e->epoch != epoch)
         e = NULL;
-    if (e != NULL && !expired(e, now) && copy_out(e, epoch, name, now, more, a, ret)) {
+    if (e != NULL && !expired(e, now) && copy_out(e, epoch, name, ttl_left(e, now), more, a, ret)) {
         e->visited = true;
+        if (UNLIKELY(ret->ttl_s <= e->ttl_s / 2))
+            asked_late(e, ret);
         s->st.hits++;
     } else {
         ret->kind = CACHE_NONE;
@@ -363,6 +379,57 @@ enum cache_kind cache_get_more(struct cache *c, const uint8_t *name, uint16_t ty
                                struct now now, struct arena *a, struct cache_entry *ret)
 {
     return get(c, name, type, rclass, now, true, a, ret);
+}
+
+/* Seconds since it ran out, by the clock that says more; 0: it is fresh. */
+static uint64_t over_s(const struct entry *e, struct now now)
+{
+    uint64_t mono =
+                 now.mono_us >= e->dies_mono_us ? (now.mono_us - e->dies_mono_us) / 1000000 + 1 : 0,
+             wall = now.wall_s >= e->dies_wall_s ? now.wall_s - e->dies_wall_s + 1 : 0;
+    return MAX(mono, wall);
+}
+
+enum cache_kind cache_get_stale(struct cache *c, const uint8_t *name, uint16_t type,
+                                uint16_t rclass, struct now now, uint32_t max_s, uint32_t ttl_s,
+                                struct arena *a, struct cache_entry *ret)
+{
+    uint8_t lower[LIMIT_NAME];
+    size_t n = name_lower(lower, name);
+    uint64_t nh = name_hash(c, lower, n), over = 0;
+    struct shard *s = shard_of(c, nh);
+    uint8_t epoch = atomic_load_explicit(&c->epoch, memory_order_relaxed);
+    ret->kind = CACHE_NONE;
+    lock(s);
+    struct entry *e = find(s, entry_hash(nh, type, rclass), lower, n, type, rclass);
+    struct entry *nx = find(s, entry_hash(nh, 0, rclass), lower, n, 0, rclass);
+    /* What was learnt last counts, "no such name" as well as data: that ran out last. */
+    if (e == NULL || (nx != NULL && over_s(e, now) > over_s(nx, now)))
+        e = nx;
+    if (e != NULL && e->kind != CACHE_FAILURE && (over = over_s(e, now)) <= max_s &&
+        copy_out(e, epoch, name, over > 0 ? ttl_s : ttl_left(e, now), true, a, ret)) {
+        ret->stale_s = (uint32_t)over;
+        e->visited = true;
+    } else {
+        ret->kind = CACHE_NONE;
+    }
+    unlock(s);
+    return ret->kind;
+}
+
+bool cache_claim(struct cache *c, const uint8_t *name, uint16_t type, uint16_t rclass)
+{
+    uint8_t lower[LIMIT_NAME];
+    size_t n = name_lower(lower, name);
+    uint64_t nh = name_hash(c, lower, n);
+    struct shard *s = shard_of(c, nh);
+    lock(s);
+    struct entry *e = find(s, entry_hash(nh, type, rclass), lower, n, type, rclass);
+    bool first = e != NULL && e->ttl_s > 0;
+    if (first)
+        e->ttl_s = 0;
+    unlock(s);
+    return first;
 }
 
 /* Makes room for `need` bytes by SIEVE: a hand walks from old to new, spares what was used since it
@@ -428,6 +495,7 @@ static void entry_put(struct cache *c, struct entry *e, uint64_t nh, uint32_t tt
     e->hash = entry_hash(nh, e->type, e->rclass);
     e->dies_mono_us = now.mono_us + (uint64_t)ttl_s * 1000000;
     e->dies_wall_s = now.wall_s + ttl_s;
+    e->ttl_s = MIN(ttl_s, ENTRY_TTL_MAX);
     lock(s);
     struct entry *old = find(s, e->hash, e->data, e->name_len, e->type, e->rclass);
     /* RFC 2181 section 5.4.1: data of lower rank never replace fresh data of higher rank; nor what

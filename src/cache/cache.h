@@ -24,6 +24,9 @@ enum {
     /* Questions whose answers failed validation (RFC 4035 section 4.7): apart, because clients that
      * set CD get the data all the same. */
     CACHE_CLASS_BAD = 0xff01,
+    /* Questions that failed while an answer was there that has run out: apart, because a failure in
+     * its place would push that out (RFC 8767 section 5, RFC 9520 section 3.2). */
+    CACHE_CLASS_FAILED = 0xff02,
 };
 
 /* How far data may be trusted (RFC 2181 section 5.4.1): higher replaces lower, lower never replaces
@@ -72,6 +75,9 @@ struct cache_entry {
     uint16_t reason; /* FAILURE: enum reason of the culprit */
     enum cache_trust trust;
     bool cut;
+    bool late;     /* less than a tenth of its time is left */
+    uint8_t asked; /* times it was asked for in the second half of its time; 0: it is not there */
+    uint32_t stale_s; /* how long ago it ran out: by cache_get_stale() only */
     /* By cache_get_more() only: */
     const char *text; /* FAILURE: NULL if there is none */
     unsigned more_count;
@@ -88,6 +94,14 @@ enum cache_kind cache_get(struct cache *c, const uint8_t *name, uint16_t type, u
 /* The same with what was kept beside it. */
 enum cache_kind cache_get_more(struct cache *c, const uint8_t *name, uint16_t type, uint16_t rclass,
                                struct now now, struct arena *a, struct cache_entry *ret);
+/* The same for what ran out no longer than max_s ago by either clock (RFC 8767), or is fresh: told
+ * with ttl_s. Never a failure. */
+enum cache_kind cache_get_stale(struct cache *c, const uint8_t *name, uint16_t type,
+                                uint16_t rclass, struct now now, uint32_t max_s, uint32_t ttl_s,
+                                struct arena *a, struct cache_entry *ret);
+/* True for the first who means to fetch an entry anew before it runs out: from then on it is never
+ * late. */
+bool cache_claim(struct cache *c, const uint8_t *name, uint16_t type, uint16_t rclass) MUST_USE;
 /* Stores; silently declines what is too big, has TTL 0, or ranks below a fresh entry. with: NULL is
  * unchecked and nothing more. */
 void cache_put(struct cache *c, const struct rrset *set, enum cache_rank rank,

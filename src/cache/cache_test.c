@@ -63,6 +63,70 @@ TEST(entries_expire_by_either_clock)
     cache_free(c);
 }
 
+/* RFC 8767: what has run out is found by who asks for it, for a while, by either clock. */
+TEST(stale_entries)
+{
+    struct cache *c = cache_new(1 << 20, 1, &env);
+    struct name n = nm("www.example.org.");
+    struct cache_entry e;
+    struct arena a;
+    arena_init(&a, 4096, 0);
+    put_a(c, &n, 1, 60, RANK_ANSWER, at(0));
+    CHECK_EQ(cache_get_stale(c, n.w, RR_A, CLASS_IN, at(20), 100, 30, &a, &e), CACHE_RRSET);
+    CHECK_EQ(e.ttl_s, 40);
+    CHECK_EQ(e.stale_s, 0);
+    CHECK_EQ(get_a(c, &n, at(60), &e), -1);
+    CHECK_EQ(cache_get_stale(c, n.w, RR_A, CLASS_IN, at(60), 100, 30, &a, &e), CACHE_RRSET);
+    CHECK_EQ(e.ttl_s, 30);
+    CHECK_EQ(e.set.ttl, 30);
+    CHECK(e.stale_s > 0);
+    CHECK_EQ(cache_get_stale(c, n.w, RR_A, CLASS_IN, at(161), 100, 30, &a, &e), CACHE_NONE);
+    struct now ahead = {.mono_us = at(70).mono_us, .wall_s = at(900000).wall_s};
+    CHECK_EQ(cache_get_stale(c, n.w, RR_A, CLASS_IN, ahead, 100, 30, &a, &e), CACHE_NONE);
+    struct now back = {.mono_us = at(70).mono_us, .wall_s = 5};
+    CHECK_EQ(cache_get_stale(c, n.w, RR_A, CLASS_IN, back, 100, 30, &a, &e), CACHE_RRSET);
+    CHECK(e.stale_s > 9);
+    /* "No such name", learnt later, counts more, also when both have run out. */
+    cache_put_negative(c, CACHE_NXDOMAIN, n.w, RR_A, CLASS_IN, 10, NULL, 0, NULL, at(70));
+    CHECK_EQ(cache_get_stale(c, n.w, RR_A, CLASS_IN, at(75), 100, 30, &a, &e), CACHE_NXDOMAIN);
+    CHECK_EQ(cache_get_stale(c, n.w, RR_A, CLASS_IN, at(90), 100, 30, &a, &e), CACHE_NXDOMAIN);
+    /* A failure is never told as data. */
+    struct name f = nm("failed.example.org.");
+    cache_put_negative(c, CACHE_FAILURE, f.w, RR_A, CLASS_IN, 5, NULL, 0, NULL, at(0));
+    CHECK_EQ(cache_get_stale(c, f.w, RR_A, CLASS_IN, at(1), 100, 30, &a, &e), CACHE_NONE);
+    arena_free(&a);
+    cache_free(c);
+}
+
+TEST(late_entries_are_claimed_once)
+{
+    struct cache *c = cache_new(1 << 20, 1, &env);
+    struct name n = nm("www.example.org.");
+    struct cache_entry e;
+    put_a(c, &n, 1, 100, RANK_ANSWER, at(0));
+    CHECK_EQ(get_a(c, &n, at(49), &e), 1);
+    CHECK_EQ(e.asked, 0);
+    CHECK_EQ(get_a(c, &n, at(50), &e), 1);
+    CHECK_EQ(e.asked, 1);
+    CHECK(!e.late);
+    CHECK_EQ(get_a(c, &n, at(89), &e), 1);
+    CHECK_EQ(e.asked, 2);
+    CHECK(!e.late);
+    CHECK_EQ(get_a(c, &n, at(90), &e), 1);
+    CHECK(e.late);
+    for (int i = 0; i < 400; i++)
+        CHECK_EQ(get_a(c, &n, at(91), &e), 1);
+    CHECK_EQ(e.asked, 255);
+    CHECK(cache_claim(c, n.w, RR_A, CLASS_IN));
+    CHECK(!cache_claim(c, n.w, RR_A, CLASS_IN));
+    CHECK_EQ(get_a(c, &n, at(99), &e), 1);
+    CHECK_EQ(e.asked, 0);
+    CHECK(!e.late);
+    put_a(c, &n, 2, 100, RANK_ANSWER, at(99));
+    CHECK(cache_claim(c, n.w, RR_A, CLASS_IN));
+    cache_free(c);
+}
+
 /* RFC 2181 section 5.4.1 */
 TEST(lower_rank_never_replaces_higher)
 {

@@ -156,6 +156,9 @@ static void check_resolver(struct check *k)
             "resolver.ipv4 and resolver.ipv6 are both off: no server could be asked");
     if (c->resolver.ttl_min_s > c->resolver.ttl_max_s)
         say(k, SEV_ERROR, NULL, 0, NULL, "resolver.ttl-min is larger than resolver.ttl-max");
+    if (c->resolver.negative_ttl_min_s > c->resolver.negative_ttl_max_s)
+        say(k, SEV_ERROR, NULL, 0, NULL,
+            "resolver.negative-ttl-min is larger than resolver.negative-ttl-max");
     if (c->resolver.outgoing.n == 2 &&
         c->resolver.outgoing.v[0].family == c->resolver.outgoing.v[1].family)
         say(k, SEV_ERROR, NULL, 0, NULL,

@@ -144,7 +144,10 @@ struct config {
             size_t n;
         } negative_trust_anchors;
         uint64_t cache_size;
-        uint32_t ttl_min_s, ttl_max_s, negative_ttl_max_s, timeout_ms, max_clients;
+        uint32_t ttl_min_s, ttl_max_s, negative_ttl_min_s, negative_ttl_max_s, timeout_ms,
+            max_clients;
+        uint32_t prefetch, patience_ms, stale_max_s, stale_ttl_s, stale_wait_ms, stale_recheck_s;
+        bool serve_stale;
     } resolver;
 
     _Atomic unsigned refs;     /* besides the first */

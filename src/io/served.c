@@ -213,6 +213,14 @@ static enum status set_resolver(struct served *s, const struct served_how *how, 
     r->ttl_min_s = c->resolver.ttl_min_s;
     r->ttl_max_s = c->resolver.ttl_max_s;
     r->negative_ttl_max_s = c->resolver.negative_ttl_max_s;
+    r->negative_ttl_min_s = c->resolver.negative_ttl_min_s;
+    r->prefetch = (enum prefetch)c->resolver.prefetch;
+    r->patience_ms = c->resolver.patience_ms;
+    r->serve_stale = c->resolver.serve_stale;
+    r->stale_max_s = c->resolver.stale_max_s;
+    r->stale_ttl_s = c->resolver.stale_ttl_s;
+    r->stale_wait_ms = c->resolver.stale_wait_ms;
+    r->stale_recheck_s = c->resolver.stale_recheck_s;
     r->timeout_ms = c->resolver.timeout_ms;
     r->max_clients = MAX(c->resolver.max_clients / how->workers, 1u);
     r->identity = c->server.identity;

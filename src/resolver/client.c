@@ -46,14 +46,14 @@ static enum stage_result access_stage(struct query *q)
 
 /* ANY gets one RRset of the name (RFC 8482 section 4.1): the addresses, found like any other
  * question, so that ANY costs and brings no more than A. */
-static uint16_t looked_up_type(const struct query *q)
+uint16_t client_type(const struct query *q)
 {
     return q->in.q.type == RR_ANY ? RR_A : q->in.q.type;
 }
 
 /* Whether what this client is told has to be validated: not if it does so itself (CD, RFC 4035
  * section 3.2.2), and signatures are not signed. */
-static bool wants_check(const struct query *q)
+bool client_checks(const struct query *q)
 {
     return validating(resolver_of(q)) && (q->in.h.flags & MSG_CD) == 0 && q->in.q.type != RR_RRSIG;
 }
@@ -72,7 +72,7 @@ static void say_unvalidated(struct query *q, struct cache *from, const uint8_t *
     struct insecure i;
     char buf[EDE_TEXT_MAX];
     struct text t = text_of(buf, sizeof buf);
-    insecure_find(&w, at, looked_up_type(q), why, q->rq->now, &i);
+    insecure_find(&w, at, client_type(q), why, q->rq->now, &i);
     insecure_words(&i, &t);
     text_end_cut(&t);
     const char *kept = arena_strdup(&r->scratch, buf);
@@ -147,7 +147,7 @@ static void put_hinfo(struct query *q)
 
 /* For ANY only what stands at the name itself counts: an alias is an answer, wherever it leads (RFC
  * 1034 section 3.6.2); one made from a DNAME comes behind it. */
-static void any_finish(struct query *q)
+void client_any(struct query *q)
 {
     bool dname = q->answer.n > 0 && q->answer.item[0].set.type == RR_DNAME &&
                  !name_equal(q->answer.item[0].set.owner, q->in.q.name.w);
@@ -176,7 +176,7 @@ static enum cache_kind usable(const struct query *q, const uint8_t *name, uint16
                            struct arena *, struct cache_entry *) =
         wants_dnssec(q) ? cache_get_more : cache_get;
     enum cache_kind k = get(r->cache, name, type, CLASS_IN, q->rq->now, &r->scratch, e);
-    if (k != CACHE_NONE && k != CACHE_FAILURE && e->trust == CACHE_UNCHECKED && wants_check(q))
+    if (k != CACHE_NONE && k != CACHE_FAILURE && e->trust == CACHE_UNCHECKED && client_checks(q))
         e->kind = CACHE_NONE;
     return e->kind;
 }
@@ -186,8 +186,8 @@ static bool known_bad(struct query *q, const uint8_t *name, uint16_t type)
 {
     struct resolver *r = resolver_of(q);
     struct cache_entry e;
-    if (!wants_check(q) || cache_get_more(r->cache, name, type, CACHE_CLASS_BAD, q->rq->now,
-                                          &r->scratch, &e) != CACHE_FAILURE)
+    if (!client_checks(q) || cache_get_more(r->cache, name, type, CACHE_CLASS_BAD, q->rq->now,
+                                            &r->scratch, &e) != CACHE_FAILURE)
         return false;
     (void)fail(q, RCODE_SERVFAIL, reason_ede((enum reason)e.reason));
     if (e.text != NULL)
@@ -203,17 +203,27 @@ static bool failed_before(struct query *q)
     return true;
 }
 
-/* What is trusted least of an answer. */
-struct least {
-    enum cache_trust trust;
-    uint16_t reason;
-    const uint8_t *at;
-};
-
-static void lower(struct least *least, const uint8_t *name, const struct cache_entry *e)
+void client_lower(struct least *least, const uint8_t *name, const struct cache_entry *e)
 {
     if (e->trust < least->trust)
         *least = (struct least){e->trust, e->reason, name};
+}
+
+void client_put(struct query *q, const struct cache_entry *e, bool alias)
+{
+    if (e->kind == CACHE_RRSET) {
+        answer_put(&q->answer, SECTION_ANSWER, alias ? ANSWER_ALIAS : ANSWER_DATA, false, &e->set);
+        q->shape = SHAPE_ANSWER;
+    } else {
+        put_negative(q, &e->soa, e->kind == CACHE_NXDOMAIN);
+    }
+    if (wants_dnssec(q))
+        put_more(q, e->more, e->more_count, e->kind != CACHE_RRSET);
+}
+
+void client_trust(struct query *q, struct cache *from, const struct least *least)
+{
+    put_trust(q, from, least->at, least->trust, least->reason);
 }
 
 /* The whole answer out of the cache, aliases too; false if something is missing. */
@@ -222,7 +232,7 @@ static bool from_cache(struct query *q)
     struct resolver *r = resolver_of(q);
     const uint8_t *name =
         q->rq->wire.p + MSG_HEADER; /* the encoder points to it without a search */
-    uint16_t type = looked_up_type(q);
+    uint16_t type = client_type(q);
     struct least least = {CACHE_SECURE, 0, name};
     struct cache_entry e;
     arena_reset(&r->scratch);
@@ -231,6 +241,8 @@ static bool from_cache(struct query *q)
         case CACHE_RRSET:
         case CACHE_NODATA:
         case CACHE_NXDOMAIN:
+            if (UNLIKELY(e.asked > 0))
+                prefetch(q, name, type, &e);
             if (e.kind == CACHE_RRSET) {
                 answer_put(&q->answer, SECTION_ANSWER, ANSWER_DATA, false, &e.set);
                 q->shape = SHAPE_ANSWER;
@@ -238,7 +250,7 @@ static bool from_cache(struct query *q)
                 put_negative(q, &e.soa, e.kind == CACHE_NXDOMAIN);
             }
             put_more(q, e.more, e.more_count, e.kind != CACHE_RRSET);
-            lower(&least, name, &e);
+            client_lower(&least, name, &e);
             put_trust(q, r->cache, least.at, least.trust, least.reason);
             return true;
         case CACHE_FAILURE:
@@ -252,9 +264,11 @@ static bool from_cache(struct query *q)
         }
         if (type == RR_CNAME || usable(q, name, RR_CNAME, &e) != CACHE_RRSET)
             return false;
+        if (UNLIKELY(e.asked > 0))
+            prefetch(q, name, type, &e);
         answer_put(&q->answer, SECTION_ANSWER, ANSWER_ALIAS, false, &e.set);
         put_more(q, e.more, e.more_count, false);
-        lower(&least, name, &e);
+        client_lower(&least, name, &e);
         if (q->in.q.type == RR_ANY) {
             q->shape = SHAPE_ANSWER;
             put_trust(q, r->cache, least.at, least.trust, least.reason);
@@ -268,6 +282,8 @@ static bool from_cache(struct query *q)
 void client_free(struct resolver *r, struct client *c)
 {
     list_remove(&c->wait.link);
+    list_remove(&c->by_stale);
+    list_remove(&c->by_patience);
     r->client_count--;
     r->waiting[c->slot]--;
     free(c);
@@ -296,6 +312,8 @@ static struct client *client_new(struct resolver *r, const struct request *rq)
         return NULL;
     memset(c, 0, sizeof *c);
     c->wait.kind = WAIT_CLIENT;
+    list_init(&c->by_stale);
+    list_init(&c->by_patience);
     c->from = rq->client;
     c->local = rq->local;
     c->transport = rq->transport;
@@ -333,8 +351,8 @@ static enum stage_result begin_waiting(struct query *q)
 {
     struct resolver *r = resolver_of(q);
     const uint8_t *name = q->in.q.name.w;
-    uint16_t type = looked_up_type(q);
-    unsigned flags = wants_check(q) ? LOOKUP_CHECK : 0;
+    uint16_t type = client_type(q);
+    unsigned flags = client_checks(q) ? LOOKUP_CHECK : 0;
     struct lookup *l = joinable(r, name, type, flags);
     if (q->rq->wire.n > LIMIT_WAITING_QUERY)
         return overload(q, "the query is too long to be kept");
@@ -356,6 +374,7 @@ static enum stage_result begin_waiting(struct query *q)
         }
     }
     lookup_wait(l, &c->wait);
+    early_begin(r, c, l, q);
     return STAGE_WAIT;
 }
 
@@ -365,12 +384,16 @@ static enum stage_result resolve_stage(struct query *q)
     q->reply.flags |= q->in.h.flags & MSG_CD; /* RFC 4035 section 3.2.2 */
     if (from_cache(q)) {
         r->count.cache_hits++;
-        any_finish(q);
+        client_any(q);
         return STAGE_NEXT;
     }
     q->answer.n = 0;
     if ((q->in.h.flags & MSG_RD) == 0) /* what the cache does not hold is not ours to tell */
         return fail(q, RCODE_REFUSED, EDE_NOT_AUTHORITATIVE);
+    if (r->opt->serve_stale && stale_at_once(q)) {
+        client_any(q);
+        return STAGE_NEXT;
+    }
     r->count.cache_misses++;
     return begin_waiting(q);
 }
@@ -432,10 +455,15 @@ static void fill(struct query *q, struct lookup *l, char text[EDE_TEXT_MAX])
     q->reply.flags |= q->in.h.flags & MSG_CD;
     bool alias_enough = q->in.q.type == RR_ANY && l->answers > 0;
     if (l->rcode == RCODE_SERVFAIL && !alias_enough) {
-        unsigned why = l->job->culprit.why != 0 ? l->job->culprit.why : l->why;
-        (void)fail(q, RCODE_SERVFAIL, reason_ede((enum reason)why));
-        if (l->job->culprit.why != 0)
-            q->reply.ede_text = failure_text(r, l, text, EDE_TEXT_MAX);
+        unsigned why = l->job->culprit.why;
+        struct bytes words = why != 0 ? failure_text(r, l, text, EDE_TEXT_MAX) : bytes_str("");
+        if (r->opt->serve_stale && stale_instead(q, l, words)) {
+            client_any(q);
+            return;
+        }
+        (void)fail(q, RCODE_SERVFAIL, reason_ede((enum reason)(why != 0 ? why : l->why)));
+        if (why != 0)
+            q->reply.ede_text = words;
         return;
     }
     bool more = wants_dnssec(q);
@@ -454,23 +482,29 @@ static void fill(struct query *q, struct lookup *l, char text[EDE_TEXT_MAX])
                    &l->proof[i]);
     put_trust(q, l->job->cache, l->trust_at != NULL ? l->trust_at : l->name.w, l->trust,
               l->trust_reason);
-    any_finish(q);
+    client_any(q);
+}
+
+bool client_question(struct resolver *r, struct client *c, struct now now)
+{
+    struct query *q = &r->query;
+    r->late = (struct request){.client = c->from,
+                               .local = c->local,
+                               .transport = c->transport,
+                               .token = c->token,
+                               .now = now,
+                               .wire = bytes_of(c->wire, c->n),
+                               .out = r->reply_buf,
+                               .out_cap = MIN(c->out_cap, (size_t)LIMIT_MESSAGE)};
+    query_begin(q, &r->late, &r->shared, r->env, r);
+    return stage_parse(q) == STAGE_NEXT && stage_edns(q) == STAGE_NEXT;
 }
 
 size_t client_answer(struct resolver *r, struct client *c, struct lookup *l, struct now now)
 {
     char text[EDE_TEXT_MAX];
     struct query *q = &r->query;
-    struct request rq = {.client = c->from,
-                         .local = c->local,
-                         .transport = c->transport,
-                         .token = c->token,
-                         .now = now,
-                         .wire = bytes_of(c->wire, c->n),
-                         .out = r->reply_buf,
-                         .out_cap = MIN(c->out_cap, (size_t)LIMIT_MESSAGE)};
-    query_begin(q, &rq, &r->shared, r->env, r);
-    if (stage_parse(q) != STAGE_NEXT || stage_edns(q) != STAGE_NEXT)
+    if (!client_question(r, c, now))
         return 0;
     if (l != NULL)
         fill(q, l, text);
@@ -508,7 +542,7 @@ enum status resolver_resolve(struct resolver *r, const struct resolve_task *task
     struct lookup *l = NULL;
     unsigned flags = validating(r) && !task->unchecked && task->type != RR_RRSIG ? LOOKUP_CHECK : 0;
     if (c != NULL && j != NULL) {
-        uint16_t type = looked_up_type(&r->query);
+        uint16_t type = client_type(&r->query);
         if (!j->alone)
             l = joinable(r, task->name, type, flags);
         if (l == NULL && (l = lookup_get(r, j, task->name, type, flags, NULL, now)) != NULL)

@@ -112,12 +112,13 @@ static void denied(struct resolver *r, struct lookup *l, struct reading *rd, boo
         return;
     struct rrset *soa = &rd->soa, more[CACHE_MORE_SETS];
     struct cache_with w;
-    uint32_t most = soa->count == 1 ? soa->ttl : LIMIT_FAILURE_S;
+    uint32_t most = soa->count == 1 ? UINT32_MAX : LIMIT_FAILURE_S;
     with_reply(l, soa, true, &most, now, &w, more);
     negative_bound(r, l, &most, now);
     if (soa->count == 1) {
         uint32_t minimum = get_be32(soa->rdata + soa->rdata_size - 4);
-        soa->ttl = MIN(MIN(most, minimum), MIN(r->opt->negative_ttl_max_s, r->opt->ttl_max_s));
+        uint32_t ttl = MAX(MIN(soa->ttl, minimum), r->opt->negative_ttl_min_s);
+        soa->ttl = MIN(MIN(ttl, most), MIN(r->opt->negative_ttl_max_s, r->opt->ttl_max_s));
         same_ttl(more, w.more_count, soa->ttl);
         cache_put_negative(l->job->cache, nx ? CACHE_NXDOMAIN : CACHE_NODATA,
                            part ? l->asked.w : l->at, part ? l->asked_type : l->type, CLASS_IN,

@@ -240,8 +240,18 @@ static void from_cache(struct resolver *r, struct lookup *l, struct now now)
             l->phase = PHASE_CUT;
         return;
     }
+    if (l->refresh) {
+        l->refresh = false;
+        note(l, now, WHY_PREFETCH, &d);
+        l->phase = PHASE_CUT;
+        return;
+    }
     (void)cache_get_more(c, l->at, l->type, CLASS_IN, now, &l->arena, &e);
     if (may_use(l, &e) && settle(r, l, &e, now))
+        return;
+    if (r->opt->serve_stale &&
+        cache_get(c, l->at, l->type, CACHE_CLASS_FAILED, now, &l->arena, &e) == CACHE_FAILURE &&
+        settle(r, l, &e, now))
         return;
     if (known_bad(r, l, now))
         return;
@@ -290,7 +300,7 @@ static bool ran_out(const struct lookup *l, struct now now)
 /* Remembers a failure (RFC 9520), but only of the question that the job is for: what ran out of a
  * hostile question's budget on the way, or stood too deep below it to be finished, must not fail
  * for others. */
-static void remember_failure(struct lookup *l, struct now now)
+static void remember_failure(struct resolver *r, struct lookup *l, struct now now)
 {
     const struct culprit *k = &l->job->culprit;
     if (l->was_bad)
@@ -323,6 +333,11 @@ static void remember_failure(struct lookup *l, struct now now)
     if (l->overloaded || l->job->culprit.why == WHY_CACHE_FAILURE ||
         (l->depth > 0 && ran_out(l, now)))
         return;
+    if (r->opt->serve_stale && stale_helps(l) && stale_known(r, l, now)) {
+        cache_put_negative(l->job->cache, CACHE_FAILURE, l->name.w, l->type, CACHE_CLASS_FAILED,
+                           r->opt->stale_recheck_s, NULL, k->why, NULL, now);
+        return;
+    }
     /* What was there and too dear to check is there for those who check by themselves (CD). */
     bool dear =
         l->has_bad && l->bad.trust == TRUST_LIMIT && l->type != RR_DS && l->type != RR_DNSKEY;
@@ -415,7 +430,7 @@ void lookup_end(struct resolver *r, struct lookup *l, enum reason why, uint16_t 
         r->count.servfail += l->depth == 0;
         r->count.bogus += l->depth == 0 && l->has_bad;
         r->count.budget_exhausted += l->depth == 0 && j->budget.exhausted != 0;
-        remember_failure(l, now);
+        remember_failure(r, l, now);
         report_failure(r, l, now);
     }
     if (l->depth == 0) {

@@ -1,6 +1,9 @@
 /* The resolver's insides, shared by its files.
  *
  *     client.c     a client's question: access, the cache, waiting, and the answer written
+ *     early.c      clients that are answered, or given up, before their lookup ends
+ *     stale.c      answers out of data that has run out (RFC 8767)
+ *     prefetch.c   answers fetched anew before they run out
  *     local.c      what is answered without asking anybody: CHAOS, special names, types that are
  * none inflight.c   lookups in flight: equal questions joined, sub-queries, loops among them
  *     lookup.c     one question on its way: from the cache through zone cuts to its end
@@ -102,7 +105,11 @@ struct client {
     struct netaddr from, local;
     enum transport transport;
     uint64_t token;
-    uint32_t slot; /* in resolver.waiting */
+    struct lookup *lookup;             /* that it waits for; NULL once it is in resolver.early */
+    struct list by_stale, by_patience; /* in the resolver's lists of those names */
+    uint64_t asked_us;                 /* mono time */
+    bool give_up;                      /* in resolver.early: without an answer */
+    uint32_t slot;                     /* in resolver.waiting */
     size_t out_cap;
     struct resolve_task task; /* WAIT_TASK; its name is not used past the start */
     size_t n;
@@ -195,6 +202,7 @@ struct lookup {
     uint8_t minimised; /* minimised questions sent */
     bool full;         /* no more minimisation for this zone */
     uint8_t told;      /* 1 + labels of a zone whose servers know the name already; 0: none */
+    bool refresh;      /* what the cache has of the name is passed by */
     bool no_forward;   /* the forwarders have failed */
     bool primed;       /* has waited for priming */
     bool rejoined;     /* a sub-query shared with another job failed for that job's sake */
@@ -334,6 +342,10 @@ struct resolver {
     uint64_t generation;
     struct heap timers, deadlines;
     struct list sending, closing;
+    /* Waiting clients, who came first in front: of two times that are the same for all, so that
+     * nothing has to be sorted; and those whose time has come. */
+    struct list by_stale, by_patience, early;
+    uint32_t stale_s;          /* how long ago the data of the last stale answer ran out */
     uint8_t no_route;          /* IPv6 queries that found no route, in a row */
     uint64_t no_ipv6_until_us; /* mono time: IPv6 is the last choice until then */
     uint64_t prime_again_us;   /* priming failed: not before this mono time */
@@ -342,8 +354,9 @@ struct resolver {
     struct reading reading;
     bool running;
 
-    uint8_t *reply_buf; /* LIMIT_MESSAGE bytes for late answers */
-    struct query query; /* the client side's pipeline object */
+    uint8_t *reply_buf;  /* LIMIT_MESSAGE bytes for late answers */
+    struct request late; /* of a client that waited */
+    struct query query;  /* the client side's pipeline object */
 };
 
 /* resolver.c */
@@ -611,7 +624,54 @@ void signature_words(const struct trust_result *by, struct now now, struct text 
 /* local.c */
 enum stage_result local_stage(struct query *q);
 
+/* early.c */
+void early_init(struct resolver *r);
+void early_free(struct resolver *r);
+/* A client begins to wait for l. */
+void early_begin(struct resolver *r, struct client *c, struct lookup *l, const struct query *q);
+/* Those whose time has come: see resolver.early. */
+void early_tick(struct resolver *r, struct now now);
+uint64_t early_deadline(const struct resolver *r);
+bool early_effect(struct resolver *r, struct effect *ret);
+
+/* stale.c */
+/* A whole answer of which parts have run out, for the reader of EDE: `why` (may be empty)
+ * is what went wrong. False if there is none; then nothing is in the answer. */
+bool stale_answer(struct query *q, struct bytes why);
+/* The same for a client that need not wait. */
+bool stale_at_once(struct query *q);
+/* The same in the place of a lookup's failure. */
+bool stale_instead(struct query *q, struct lookup *l, struct bytes why);
+/* Notes the last one in the trace. */
+void stale_note(const struct query *q, struct lookup *l, struct now now);
+/* Whether there is one for this lookup. */
+bool stale_known(struct resolver *r, struct lookup *l, struct now now);
+/* Whether stale data may help at all where the lookup failed: not against what it found. */
+bool stale_helps(const struct lookup *l);
+
+/* prefetch.c */
+/* A client was given this entry, which is in the second half of its time. type: that was asked. */
+void prefetch(struct query *q, const uint8_t *name, uint16_t type, const struct cache_entry *e);
+/* Starts a lookup that nobody waits for, in a turn of its own. */
+void prefetch_begin(struct resolver *r, const uint8_t *name, uint16_t type, unsigned flags,
+                    bool refresh, struct now now);
+
 /* client.c */
+/* What is trusted least of an answer. */
+struct least {
+    enum cache_trust trust;
+    uint16_t reason;
+    const uint8_t *at;
+};
+void client_lower(struct least *least, const uint8_t *name, const struct cache_entry *e);
+uint16_t client_type(const struct query *q);
+bool client_checks(const struct query *q);
+/* Puts an entry that ends an answer, or an alias on the way, into the answer. */
+void client_put(struct query *q, const struct cache_entry *e, bool alias);
+void client_trust(struct query *q, struct cache *from, const struct least *least);
+void client_any(struct query *q);
+/* Reads the question of one who waited into r->query; false: there is nothing to be answered. */
+bool client_question(struct resolver *r, struct client *c, struct now now);
 extern const struct role resolver_role;
 /* Writes the answer for one who waited; returns its size, 0 for none. */
 size_t client_answer(struct resolver *r, struct client *c, struct lookup *l, struct now now);

@@ -18,6 +18,12 @@ void resolver_options_default(struct resolver_options *opt)
                                      .prime = true,
                                      .aggressive = true,
                                      .ttl_max_s = 86400,
+                                     .prefetch = PREFETCH_LAST_TENTH,
+                                     .patience_ms = 1900,
+                                     .stale_max_s = 86400,
+                                     .stale_ttl_s = 30,
+                                     .stale_wait_ms = 1800,
+                                     .stale_recheck_s = 30,
                                      .negative_ttl_max_s = 3600,
                                      .timeout_ms = 376,
                                      .keepalive_ms = 10000,
@@ -83,6 +89,7 @@ struct resolver *resolver_new(const struct resolver_options *opt, struct cache *
     list_init(&r->later);
     list_init(&r->sending);
     list_init(&r->closing);
+    early_init(r);
     heap_init(&r->timers, LIMIT_EXCHANGES);
     heap_init(&r->deadlines, LIMIT_LOOKUPS);
     arena_init(&r->scratch, 16384, 2 * LIMIT_LOOKUP_BYTES);
@@ -119,6 +126,7 @@ void resolver_free(struct resolver *r)
         l->exchange = NULL;
         lookup_free(r, l);
     }
+    early_free(r);
     for (uint32_t i = 0; r->exchange != NULL && i < LIMIT_EXCHANGES; i++)
         free(r->exchange[i]);
     while (r->spare != NULL) {
@@ -236,6 +244,7 @@ void resolver_tick(struct resolver *r, struct now now)
         note(l, now, WHY_DEADLINE, &d);
         lookup_fail(r, l, "it took too long", now);
     }
+    early_tick(r, now);
     resolver_run(r, now);
 }
 
@@ -244,7 +253,8 @@ uint64_t resolver_deadline(const struct resolver *r)
     const struct heap_node *a = heap_top(&r->timers), *b = heap_top(&r->deadlines);
     if (!list_empty(&r->later))
         return r->now.mono_us; /* at once, but not before others */
-    return MIN(a != NULL ? a->key : UINT64_MAX, b != NULL ? b->key : UINT64_MAX);
+    uint64_t first = MIN(a != NULL ? a->key : UINT64_MAX, b != NULL ? b->key : UINT64_MAX);
+    return MIN(first, early_deadline(r));
 }
 
 static void effect_send(struct resolver *r, struct exchange *x, struct effect *ret)
@@ -289,6 +299,8 @@ bool resolver_effect(struct resolver *r, struct effect *ret)
         effect_send(r, CONTAINER_OF(r->sending.next, struct exchange, link), ret);
         return true;
     }
+    if (early_effect(r, ret))
+        return true;
     struct lookup *l;
     for (;;) {
         if (list_empty(&r->done))

@@ -25,6 +25,10 @@
  * DNSSEC proves it (some servers deny names that have others below them). */
 enum nxdomain_cut { NXDOMAIN_CUT_NO, NXDOMAIN_CUT_SECURE, NXDOMAIN_CUT_ALL };
 
+/* When an answer in the cache is fetched anew for the sake of those who ask for it: never, in the
+ * last tenth of its time, or after half of it where many ask. */
+enum prefetch { PREFETCH_NO, PREFETCH_LAST_TENTH, PREFETCH_POPULAR };
+
 struct root_hint {
     struct name server;
     struct netaddr address; /* port 0: the upstream port */
@@ -67,7 +71,7 @@ struct resolver_options {
     enum nxdomain_cut nxdomain_cut;
     bool prime;          /* RFC 9609, at the first need */
     bool query_loopback; /* may servers be at 127.0.0.0/8 and ::1? default no */
-    uint32_t ttl_min_s, ttl_max_s, negative_ttl_max_s;
+    uint32_t ttl_min_s, ttl_max_s, negative_ttl_min_s, negative_ttl_max_s;
     uint32_t timeout_ms;           /* for a server never asked before (376 ms in Unbound) */
     uint32_t keepalive_ms;         /* TCP idle time told to clients (RFC 7828); 0: none */
     uint32_t max_clients;          /* client queries waiting at once on this worker */
@@ -80,7 +84,14 @@ struct resolver_options {
     size_t route_count;
     bool rsa_sha1;        /* algorithms 5 and 7 count (RFC 9905: no) */
     bool error_reporting; /* RFC 9567 */
-    bool aggressive;      /* denial records answer what was not asked (RFC 8198) */
+    enum prefetch prefetch;
+    uint32_t patience_ms;     /* UDP clients that may be forged get no answer later; 0: they do */
+    bool serve_stale;         /* RFC 8767 */
+    uint32_t stale_max_s;     /* how long after its time an answer may be given */
+    uint32_t stale_ttl_s;     /* with this TTL */
+    uint32_t stale_wait_ms;   /* and after so long a wait; 0: at once, and fetched anew meanwhile */
+    uint32_t stale_recheck_s; /* not tried again for so long, when that has failed */
+    bool aggressive;          /* denial records answer what was not asked (RFC 8198) */
 };
 
 void resolver_options_default(struct resolver_options *opt);
@@ -132,6 +143,9 @@ enum status resolver_resolve(struct resolver *r, const struct resolve_task *task
     COUNTER(refused, "queries refused by access control")                                          \
     COUNTER(cache_hits, "client queries answered from the cache")                                  \
     COUNTER(cache_misses, "client queries that needed work")                                       \
+    COUNTER(stale, "client queries answered with data that has run out (RFC 8767)")                \
+    COUNTER(prefetches, "lookups made before the answer in the cache ran out")                     \
+    COUNTER(impatient, "client queries left without an answer because it came too late")           \
     COUNTER(coalesced, "client queries joined to one in flight")                                   \
     COUNTER(servfail, "SERVFAIL answers")                                                          \
     COUNTER(upstream_udp, "queries sent over UDP")                                                 \
