@@ -98,8 +98,8 @@ enum {
     LIMIT_SERVERS_KNOWN = 8192,
     /* Scratch memory of one question in flight: room for the largest message and its parts. */
     LIMIT_LOOKUP_BYTES = 262144,
-    /* Milliseconds for which a reload takes only what workers leave of the processors. A server that
-     * is flooded without end still has to get its new zones. */
+    /* Milliseconds for which a reload takes only what workers leave of the processors. A server
+     * that is flooded without end still has to get its new zones. */
     LIMIT_RELOAD_IDLE_MS = 30000,
     /* Seconds that a failure is remembered: RFC 9520 section 3.2 says at least 1, at most 300. */
     LIMIT_FAILURE_S = 5,
