@@ -332,3 +332,172 @@ TEST(older_rules_give_no_trust)
     arena_free(&a);
     cache_free(c);
 }
+
+/* --- Scans: popular names stay --- */
+
+enum { NAMES = 20000, POPULAR = 2000, ASKED = 200000 };
+
+static void put_numbered(struct cache *c, const char *kind, unsigned k, struct now now)
+{
+    char t[64];
+    snprintf(t, sizeof t, "%s%u.example.", kind, k);
+    struct name n = nm(t);
+    put_a(c, &n, (uint8_t)k, 86400, RANK_ANSWER, now);
+}
+
+static bool has_numbered(struct cache *c, const char *kind, unsigned k, struct now now)
+{
+    struct cache_entry e;
+    char t[64];
+    snprintf(t, sizeof t, "%s%u.example.", kind, k);
+    struct name n = nm(t);
+    return get_a(c, &n, now, &e) >= 0;
+}
+
+/* Zipf with exponent 1: the k-th name is asked for with a probability of about 1 / k. */
+static unsigned zipf(struct prng *r)
+{
+    double u = (double)(prng_next(r) >> 11) / 9007199254740992.0;
+    double v = 1, step = 1.3627; /* e^(9.903 / 32), and e^9.903 = 20,000 */
+    for (; u >= 1 / 32.0; u -= 1 / 32.0)
+        v *= step;
+    return (unsigned)(v * (1 + u * 32 * (step - 1))) % NAMES;
+}
+
+struct rates {
+    unsigned popular, all; /* hits per 10,000 */
+};
+
+/* Names are asked for, while so many others are put in for each question; `read_back`: these are
+ * looked up at once, as a resolver does with what it has just learnt. */
+static struct rates hit_rate(size_t bytes, unsigned scan, bool read_back)
+{
+    struct cache *c = cache_new(bytes, 0, &env);
+    struct prng r = {4711};
+    unsigned hits[2] = {0}, asked[2] = {0}, scanned = 0;
+    for (unsigned i = 0; i < 2 * ASKED; i++) {
+        unsigned k = zipf(&r);
+        bool hit = has_numbered(c, "name", k, at(1));
+        if (!hit)
+            put_numbered(c, "name", k, at(1));
+        if (i >= ASKED) { /* the first half fills it */
+            hits[k < POPULAR] += hit;
+            asked[k < POPULAR]++;
+        }
+        for (unsigned j = 0; j < scan && i >= ASKED / 2; j++) {
+            put_numbered(c, "scan", ++scanned, at(1));
+            if (read_back)
+                (void)has_numbered(c, "scan", scanned, at(1));
+        }
+    }
+    cache_free(c);
+    return (struct rates){(unsigned)(hits[1] * 10000ull / MAX(asked[1], 1u)),
+                          (unsigned)((hits[0] + hits[1]) * 10000ull / ASKED)};
+}
+
+/* What 2,000 of 20,000 names make 77 % of the questions stay, when five of six questions are for
+ * names never asked before; and names that are asked for seldom lose little. */
+TEST(popular_names_survive_a_scan)
+{
+    /* Room for all names twice, and for a third of them. */
+    static const size_t bytes[] = {4 << 20, 640 << 10};
+    for (unsigned i = 0; i < ARRAY_LEN(bytes); i++) {
+        struct rates calm = hit_rate(bytes[i], 0, false);
+        for (unsigned read_back = 0; read_back < 2; read_back++) {
+            struct rates scan = hit_rate(bytes[i], 5, read_back);
+            printf("# %zu KiB: popular %.1f %%, all %.1f %%; in a scan %.1f %%, %.1f %%\n",
+                   bytes[i] >> 10, calm.popular / 100.0, calm.all / 100.0, scan.popular / 100.0,
+                   scan.all / 100.0);
+            CHECK(scan.popular + 200 >= calm.popular);
+            CHECK(scan.all + 800 >= calm.all);
+        }
+    }
+}
+
+/* --- Sets of all sizes, thrown out, replaced and flushed: what is found is what was put in last
+ * --- */
+
+/* A set of `count` TXT records whose bytes tell the name and the version. */
+static size_t sized_rdata(uint8_t *rd, unsigned k, unsigned version, unsigned size)
+{
+    put_be16(rd, (uint16_t)(size + 1));
+    rd[2] = (uint8_t)size;
+    for (unsigned i = 0; i < size; i++)
+        rd[3 + i] = (uint8_t)(k * 7 + version * 13 + i);
+    return size + 3;
+}
+
+TEST(sets_of_all_sizes)
+{
+    enum { KEYS = 3000, STEPS = 60000 };
+    struct cache *c = cache_new(192 << 10, 1, &env);
+    static unsigned version[KEYS];
+    struct prng r = {5};
+    struct arena a;
+    unsigned found = 0;
+    arena_init(&a, 4096, 0);
+    for (unsigned i = 1; i < STEPS; i++) {
+        unsigned k = (unsigned)(prng_below(&r, KEYS) * prng_below(&r, KEYS) / KEYS), n = 0;
+        char t[64];
+        uint8_t rd[300];
+        snprintf(t, sizeof t, "n%u.z%u.example.", k, k % 5);
+        struct name name = nm(t);
+        struct cache_entry e;
+        unsigned what = (unsigned)prng_below(&r, 1000);
+        arena_reset(&a);
+        if (what < 400) {
+            version[k] = i;
+            n = (unsigned)sized_rdata(rd, k, i, (unsigned)prng_below(&r, 256));
+            cache_put(c, &(struct rrset){name.w, RR_TXT, CLASS_IN, 50, 1, n, rd}, RANK_ANSWER, NULL,
+                      at(i / 100));
+        } else if (what < 990) {
+            if (cache_get(c, name.w, RR_TXT, CLASS_IN, at(i / 100), &a, &e) != CACHE_RRSET)
+                continue;
+            found++;
+            REQUIRE(version[k] != 0);
+            n = (unsigned)sized_rdata(rd, k, version[k], e.set.rdata[2]);
+            REQUIRE(e.set.rdata_size == n && memcmp(e.set.rdata, rd, n) == 0);
+        } else if (what < 995) {
+            cache_flush_name(c, name.w, 0);
+            version[k] = 0;
+        } else if (what < 998) {
+            cache_drop(c, name.w, RR_TXT, CLASS_IN);
+            version[k] = 0;
+        } else {
+            uint64_t before = cache_stats(c).entries,
+                     gone = cache_flush_below(c, name_parent(name.w));
+            CHECK_EQ(cache_stats(c).entries, before - gone);
+            for (unsigned j = k % 5; j < KEYS; j += 5)
+                version[j] = 0;
+        }
+        struct cache_stats st = cache_stats(c);
+        CHECK(st.bytes <= st.max_bytes && st.max_bytes <= 192 << 10);
+    }
+    CHECK(found > STEPS / 10);
+    CHECK(cache_stats(c).evictions > 1000);
+    cache_flush_all(c);
+    CHECK_EQ(cache_stats(c).entries, 0);
+    arena_free(&a);
+    cache_free(c);
+}
+
+/* Refreshing what is there takes no more and more room. */
+TEST(refreshing_takes_no_room)
+{
+    struct cache *c = cache_new(8 << 20, 1, &env);
+    uint8_t rd[300];
+    for (unsigned i = 0; i < 200000; i++) {
+        char t[64];
+        snprintf(t, sizeof t, "n%u.example.", i % 5000);
+        struct name name = nm(t);
+        unsigned n = (unsigned)sized_rdata(rd, i % 5000, i, i * 31 % 250);
+        cache_put(c, &(struct rrset){name.w, RR_TXT, CLASS_IN, 3600, 1, n, rd}, RANK_ANSWER, NULL,
+                  at(0));
+    }
+    struct cache_stats st = cache_stats(c);
+    CHECK_EQ(st.entries, 5000);
+    CHECK(st.bytes < 5000 * 200 * 3);
+    CHECK_EQ(st.evictions, 0);
+    printf("# %zu bytes for 5,000 sets of 150 on average\n", (size_t)st.bytes);
+    cache_free(c);
+}
