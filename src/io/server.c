@@ -130,7 +130,7 @@ static bool start_workers(struct server *s, const struct netaddr *addrs, int (*f
 {
     const struct config *c = s->served->config;
     if (c->resolver.enabled) {
-        s->shared.cache = cache_new(c->resolver.cache_size, 64, &s->env);
+        s->shared.cache = cache_new(c->resolver.cache_size, 0, &s->env);
         if (s->shared.cache == NULL) {
             fprintf(stderr, "banyand: no memory for a cache of %llu bytes\n",
                     (unsigned long long)c->resolver.cache_size);
