@@ -216,15 +216,16 @@ static bool copy_out(const struct entry *e, uint8_t epoch, const uint8_t *name, 
     return true;
 }
 
-static void asked_late(struct entry *e, struct cache_entry *ret)
+static COLD void asked_late(struct entry *e, struct cache_entry *ret)
 {
     e->asked += e->asked < UINT8_MAX ? 1u : 0u;
     ret->asked = (uint8_t)e->asked;
     ret->late = (uint64_t)ret->ttl_s * 10 <= e->ttl_s;
 }
 
-static enum cache_kind get(struct cache *c, const uint8_t *name, uint16_t type, uint16_t rclass,
-                           struct now now, bool more, struct arena *a, struct cache_entry *ret)
+static inline FLATTEN enum cache_kind get(struct cache *c, const uint8_t *name, uint16_t type,
+                                          uint16_t rclass, struct now now, bool more,
+                                          struct arena *a, struct cache_entry *ret)
 {
     uint8_t lower[LIMIT_NAME];
     size_t n = name_lower(lower, name);
@@ -273,9 +274,9 @@ static uint64_t over_s(const struct entry *e, struct now now)
     return MAX(mono, wall);
 }
 
-enum cache_kind cache_get_stale(struct cache *c, const uint8_t *name, uint16_t type,
-                                uint16_t rclass, struct now now, uint32_t max_s, uint32_t ttl_s,
-                                struct arena *a, struct cache_entry *ret)
+COLD enum cache_kind cache_get_stale(struct cache *c, const uint8_t *name, uint16_t type,
+                                     uint16_t rclass, struct now now, uint32_t max_s,
+                                     uint32_t ttl_s, struct arena *a, struct cache_entry *ret)
 {
     uint8_t lower[LIMIT_NAME];
     size_t n = name_lower(lower, name);
@@ -300,7 +301,7 @@ enum cache_kind cache_get_stale(struct cache *c, const uint8_t *name, uint16_t t
     return ret->kind;
 }
 
-bool cache_claim(struct cache *c, const uint8_t *name, uint16_t type, uint16_t rclass)
+COLD bool cache_claim(struct cache *c, const uint8_t *name, uint16_t type, uint16_t rclass)
 {
     uint8_t lower[LIMIT_NAME];
     size_t n = name_lower(lower, name);

@@ -53,9 +53,14 @@ uint16_t client_type(const struct query *q)
 
 /* Whether what this client is told has to be validated: not if it does so itself (CD, RFC 4035
  * section 3.2.2), and signatures are not signed. */
-bool client_checks(const struct query *q)
+static inline bool wants_check(const struct query *q)
 {
     return validating(resolver_of(q)) && (q->in.h.flags & MSG_CD) == 0 && q->in.q.type != RR_RRSIG;
+}
+
+bool client_checks(const struct query *q)
+{
+    return wants_check(q);
 }
 
 static bool wants_dnssec(const struct query *q)
@@ -64,7 +69,7 @@ static bool wants_dnssec(const struct query *q)
 }
 
 /* Which zone it is whose fault, and what follows: the code alone tells neither (RFC 8914). */
-static void say_unvalidated(struct query *q, struct cache *from, const uint8_t *at,
+static COLD void say_unvalidated(struct query *q, struct cache *from, const uint8_t *at,
                             enum trust_reason why)
 {
     struct resolver *r = resolver_of(q);
@@ -176,18 +181,18 @@ static enum cache_kind usable(const struct query *q, const uint8_t *name, uint16
                            struct arena *, struct cache_entry *) =
         wants_dnssec(q) ? cache_get_more : cache_get;
     enum cache_kind k = get(r->cache, name, type, CLASS_IN, q->rq->now, &r->scratch, e);
-    if (k != CACHE_NONE && k != CACHE_FAILURE && e->trust == CACHE_UNCHECKED && client_checks(q))
+    if (k != CACHE_NONE && k != CACHE_FAILURE && e->trust == CACHE_UNCHECKED && wants_check(q))
         e->kind = CACHE_NONE;
     return e->kind;
 }
 
 /* Validation of it failed a moment ago (RFC 4035 section 4.7). */
-static bool known_bad(struct query *q, const uint8_t *name, uint16_t type)
+static COLD bool known_bad(struct query *q, const uint8_t *name, uint16_t type)
 {
     struct resolver *r = resolver_of(q);
     struct cache_entry e;
-    if (!client_checks(q) || cache_get_more(r->cache, name, type, CACHE_CLASS_BAD, q->rq->now,
-                                            &r->scratch, &e) != CACHE_FAILURE)
+    if (!wants_check(q) || cache_get_more(r->cache, name, type, CACHE_CLASS_BAD, q->rq->now,
+                                          &r->scratch, &e) != CACHE_FAILURE)
         return false;
     (void)fail(q, RCODE_SERVFAIL, reason_ede((enum reason)e.reason));
     if (e.text != NULL)
@@ -227,7 +232,7 @@ void client_trust(struct query *q, struct cache *from, const struct least *least
 }
 
 /* The whole answer out of the cache, aliases too; false if something is missing. */
-static bool from_cache(struct query *q)
+static FLATTEN bool from_cache(struct query *q)
 {
     struct resolver *r = resolver_of(q);
     const uint8_t *name =
@@ -352,7 +357,7 @@ static enum stage_result begin_waiting(struct query *q)
     struct resolver *r = resolver_of(q);
     const uint8_t *name = q->in.q.name.w;
     uint16_t type = client_type(q);
-    unsigned flags = client_checks(q) ? LOOKUP_CHECK : 0;
+    unsigned flags = wants_check(q) ? LOOKUP_CHECK : 0;
     struct lookup *l = joinable(r, name, type, flags);
     if (q->rq->wire.n > LIMIT_WAITING_QUERY)
         return overload(q, "the query is too long to be kept");

@@ -79,7 +79,8 @@ void early_tick(struct resolver *r, struct now now)
     while (!list_empty(&r->by_patience) && patience_us(r, r->by_patience.next) <= now.mono_us) {
         struct client *c = CONTAINER_OF(r->by_patience.next, struct client, by_patience);
         list_remove(&c->by_patience);
-        if (c->lookup->phase == PHASE_DONE)
+        /* A reload may have taken the limit away. */
+        if (c->lookup->phase == PHASE_DONE || r->opt->patience_ms == 0)
             continue;
         if (has_stale(r, c, now)) {
             stale_note(&r->query, c->lookup, now);

@@ -26,7 +26,7 @@ void prefetch_begin(struct resolver *r, const uint8_t *name, uint16_t type, unsi
     list_append(&r->later, &l->link);
 }
 
-void prefetch(struct query *q, const uint8_t *name, uint16_t type, const struct cache_entry *e)
+COLD void prefetch(struct query *q, const uint8_t *name, uint16_t type, const struct cache_entry *e)
 {
     struct resolver *r = q->role;
     bool due =
