@@ -17,66 +17,88 @@ static const struct zone_node *nsec3_of(struct query *q, const uint8_t *name, bo
     return zone_nsec3_find(q->zone, hash, ret_equal);
 }
 
-static void put(struct query *q, const uint8_t *name)
+static unsigned apex_labels(const struct query *q)
 {
-    bool equal;
-    (void)deny_put(q, nsec3_of(q, name, &equal), RR_NSEC3);
+    return zone_node_labels(zone_apex(q->zone));
+}
+
+/* The NSEC3 of the last `labels` labels of the name, or the one that covers them. */
+static const struct zone_node *nsec3_at(struct query *q, unsigned labels, bool *ret_equal)
+{
+    bool apex = labels == apex_labels(q);
+    const struct zone_node *n = apex ? zone_nsec3_kept(q->zone, NSEC3_OF_APEX, ret_equal) : NULL;
+    if (n == NULL && (n = nsec3_of(q, auth_suffix(q->name, labels), ret_equal)) != NULL && apex)
+        zone_nsec3_keep(q->zone, NSEC3_OF_APEX, n, *ret_equal);
+    return n;
 }
 
 /* The closest provable encloser (sections 6 and 7.2.1): the last `labels` labels of the name, or
  * fewer where opt-out left the NSEC3 of an empty non-terminal out; and that the name one label
- * longer does not exist. Returns its number of labels. */
-static unsigned enclose(struct query *q, unsigned labels)
+ * longer does not exist. longer: what covers that, if it is known already. Returns the encloser's
+ * number of labels. */
+static unsigned enclose(struct query *q, unsigned labels, const struct zone_node *longer)
 {
-    unsigned apex = zone_node_labels(zone_apex(q->zone));
+    unsigned apex = apex_labels(q);
+    bool equal;
+    if (longer == NULL)
+        longer = nsec3_at(q, labels + 1, &equal);
     for (;; labels--) {
-        bool equal;
-        const struct zone_node *n = nsec3_of(q, auth_suffix(q->name, labels), &equal);
+        const struct zone_node *n = nsec3_at(q, labels, &equal);
         if (equal)
             (void)deny_put(q, n, RR_NSEC3);
         if (equal || labels <= apex)
             break;
+        longer = n;
     }
-    put(q, auth_suffix(q->name, labels + 1));
+    (void)deny_put(q, longer, RR_NSEC3);
     return labels;
 }
 
 /* Sections 7.2.3 and 7.2.4; at a cut 7.2.7. */
 static void nsec3_type(struct query *q, const struct zone_node *n)
 {
-    unsigned labels = zone_node_labels(n), apex = zone_node_labels(zone_apex(q->zone));
+    unsigned labels = zone_node_labels(n);
     bool equal;
-    const struct zone_node *at = nsec3_of(q, auth_suffix(q->name, labels), &equal);
+    const struct zone_node *at = nsec3_at(q, labels, &equal);
     if (equal)
         (void)deny_put(q, at, RR_NSEC3);
-    else if (labels > apex) /* opt-out */
-        (void)enclose(q, labels - 1);
+    else if (labels > apex_labels(q)) /* opt-out */
+        (void)enclose(q, labels - 1, at);
 }
 
 /* The wildcard below the last `labels` labels of the name. */
 static void put_wildcard(struct query *q, unsigned labels)
 {
     struct name wild;
-    if (name_prepend(bytes_str("*"), auth_suffix(q->name, labels), &wild) == ST_OK)
-        put(q, wild.w);
+    bool equal;
+    const struct zone_node *n = NULL;
+    if (labels == apex_labels(q))
+        n = zone_nsec3_kept(q->zone, NSEC3_OF_APEX_WILDCARD, &equal);
+    if (n == NULL && name_prepend(bytes_str("*"), auth_suffix(q->name, labels), &wild) == ST_OK) {
+        n = nsec3_of(q, wild.w, &equal);
+        if (n != NULL && labels == apex_labels(q))
+            zone_nsec3_keep(q->zone, NSEC3_OF_APEX_WILDCARD, n, equal);
+    }
+    (void)deny_put(q, n, RR_NSEC3);
 }
 
 /* Section 7.2.2. */
 static void nsec3_name(struct query *q)
 {
-    put_wildcard(q, enclose(q, q->found.encloser_labels));
+    put_wildcard(q, enclose(q, q->found.encloser_labels, NULL));
 }
 
 /* Section 7.2.6. */
 static void nsec3_expansion(struct query *q)
 {
-    put(q, auth_suffix(q->name, q->found.encloser_labels + 1u));
+    bool equal;
+    (void)deny_put(q, nsec3_at(q, q->found.encloser_labels + 1u, &equal), RR_NSEC3);
 }
 
 /* Section 7.2.5. */
 static void nsec3_wild_type(struct query *q)
 {
-    put_wildcard(q, enclose(q, q->found.encloser_labels));
+    put_wildcard(q, enclose(q, q->found.encloser_labels, NULL));
 }
 
 const struct deny_kind deny_nsec3 = {nsec3_type, nsec3_name, nsec3_expansion, nsec3_wild_type};

@@ -80,6 +80,21 @@ bool zone_nsec3_param(const struct zone *z, struct zone_nsec3_param *ret)
     return true;
 }
 
+/* Hashes are spread evenly, so a key stands about where its value says: narrows [lo, hi) down to
+ * the neighbourhood where that is so, and leaves it right in any case. */
+static void nsec3_near(const struct zone *z, uint64_t key, uint32_t *lo, uint32_t *hi)
+{
+    enum { STEP = 8 };
+    const uint64_t *v = z->nsec3_key;
+    uint32_t n = *hi, at = (uint32_t)((key >> 32) * n >> 32), step;
+    for (step = STEP; step <= at && v[at - step] >= key;)
+        step *= 2;
+    *lo = step <= at ? at - step + 1 : 0; /* before it all are smaller */
+    for (step = STEP; step < n - at && v[at + step] <= key;)
+        step *= 2;
+    *hi = step < n - at ? at + step : n; /* from it on all are greater */
+}
+
 const struct zone_node *zone_nsec3_find(const struct zone *z, const uint8_t hash[NSEC3_HASH],
                                         bool *ret_equal)
 {
@@ -87,15 +102,21 @@ const struct zone_node *zone_nsec3_find(const struct zone *z, const uint8_t hash
     if (z->nsec3s == 0)
         return NULL;
     uint64_t key = get_be64(hash);
-    char label[1 + NSEC3_LABEL + 1] = {NSEC3_LABEL};
-    struct text t = text_of(label + 1, sizeof label - 1);
-    base32hex_text(bytes_of(hash, NSEC3_HASH), &t);
+    char label[1 + NSEC3_LABEL + 1] = {0}; /* made when a key is equal */
     uint32_t lo = 0, hi = z->nsec3s; /* those before lo are smaller or equal, from hi on greater */
+    nsec3_near(z, key, &lo, &hi);
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
         const struct zone_node *n = node_at(z->mem, z->nsec3[mid]);
-        int c = z->nsec3_key[mid] != key ? (z->nsec3_key[mid] < key ? -1 : 1)
-                                         : label_order(n->label, (const uint8_t *)label);
+        int c = z->nsec3_key[mid] < key ? -1 : 1;
+        if (z->nsec3_key[mid] == key) {
+            if (label[0] == 0) {
+                struct text t = text_of(label + 1, sizeof label - 1);
+                base32hex_text(bytes_of(hash, NSEC3_HASH), &t);
+                label[0] = NSEC3_LABEL;
+            }
+            c = label_order(n->label, (const uint8_t *)label);
+        }
         if (c == 0) {
             *ret_equal = true;
             return n;
@@ -107,6 +128,22 @@ const struct zone_node *zone_nsec3_find(const struct zone *z, const uint8_t hash
     }
     return node_at(z->mem,
                    z->nsec3[(lo > 0 ? lo : z->nsec3s) - 1]); /* the last closes the circle */
+}
+
+void zone_nsec3_keep(const struct zone *z, enum zone_nsec3_name which, const struct zone_node *n,
+                     bool equal)
+{
+    /* No part of what is served changes. */
+    _Atomic uint64_t *known = &((struct zone *)(uintptr_t)z)->nsec3_known[which];
+    atomic_store_explicit(known, (uint64_t)node_ref(z, n) << 1 | equal, memory_order_relaxed);
+}
+
+const struct zone_node *zone_nsec3_kept(const struct zone *z, enum zone_nsec3_name which,
+                                        bool *ret_equal)
+{
+    uint64_t known = atomic_load_explicit(&z->nsec3_known[which], memory_order_relaxed);
+    *ret_equal = known & 1;
+    return known != 0 ? node_at(z->mem, (uint32_t)(known >> 1)) : NULL;
 }
 
 /* The fields from the iterations on, which NSEC3 and NSEC3PARAM share (RFC 5155 sections 3.2, 4.2).

@@ -22,6 +22,15 @@ bool zone_nsec3_param(const struct zone *z, struct zone_nsec3_param *ret);
 const struct zone_node *zone_nsec3_find(const struct zone *z, const uint8_t hash[NSEC3_HASH],
                                         bool *ret_equal);
 
+/* Two names whose NSEC3 nearly every denial needs: what zone_nsec3_find() said of them may be kept
+ * with the zone, so that they are hashed once. Any thread may do so. */
+enum zone_nsec3_name { NSEC3_OF_APEX, NSEC3_OF_APEX_WILDCARD };
+void zone_nsec3_keep(const struct zone *z, enum zone_nsec3_name which, const struct zone_node *n,
+                     bool equal);
+/* NULL if nothing was kept. */
+const struct zone_node *zone_nsec3_kept(const struct zone *z, enum zone_nsec3_name which,
+                                        bool *ret_equal);
+
 /* The node whose NSEC covers label.parent, a name that does not exist while parent does. NULL if
  * the zone has none. */
 const struct zone_node *zone_nsec_before(const struct zone *z, const struct zone_node *parent,

@@ -109,6 +109,7 @@ struct zone {
     uint32_t *nsec3;     /* refs */
     uint64_t *nsec3_key; /* first eight bytes of each hash */
     uint32_t nsec3s;
+    _Atomic uint64_t nsec3_known[2]; /* by enum zone_nsec3_name: ref << 1 | equal; 0: not yet */
     uint16_t nsec3_iterations;
     struct bytes nsec3_salt; /* in mem */
     void *attached;          /* zone_attach() */
