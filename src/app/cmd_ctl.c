@@ -5,6 +5,7 @@
 #include "io/ctl_client.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,12 +18,18 @@ static void print_usage(FILE *f)
         enum control_command c = (enum control_command)i;
         fprintf(f, "  %s %s\n        %s\n", control_word(c), control_args(c), control_help(c));
     }
-    fputs("\n  --socket PATH  control socket; else $BANYAN_CONTROL, /run/banyan/control.sock,\n"
-          "                 $XDG_RUNTIME_DIR/banyan-control.sock, /tmp/banyan-UID/control.sock\n"
-          "  --json         status, stats, zones, anchors: JSON\n"
-          "  --cold         trace: pass by the cache and leave it unchanged\n"
-          "  --format F     trace: text, json, mermaid or explain\n",
-          f);
+    fputs(
+        "\n  --socket PATH  control socket; else $BANYAN_CONTROL, /run/banyan/control.sock,\n"
+        "                 $XDG_RUNTIME_DIR/banyan-control.sock, /tmp/banyan-UID/control.sock\n"
+        "  --json         JSON instead of text\n"
+        "  --below NAME   flush, failures, slow: NAME and everything below it\n"
+        "  --reason WORD  failures: only for reasons that begin so (timeout, dnssec, reply-lame)\n"
+        "  --last N       failures, slow, servers: so many\n"
+        "  --hour         slow: of the last hour\n"
+        "  --over MS      slow: that took so many milliseconds or more\n"
+        "  --cold         trace: pass by the cache and leave it unchanged\n"
+        "  --format F     trace: text, json, mermaid or explain\n",
+        f);
 }
 
 static int bad(const char *what, const char *arg)
@@ -37,10 +44,42 @@ static bool take_name(struct control_request *rq, const char *arg)
     return name_from(arg, &rq->name) == ST_OK;
 }
 
+/* Options that choose among rows; -1: it is none of them. Else as take_option(). */
+static int take_choice(struct control_request *rq, const char *a, const char *value, int *i)
+{
+    if (strcmp(a, "--hour") == 0) {
+        rq->hour = true;
+        return 0;
+    }
+    bool last = strcmp(a, "--last") == 0, reason = strcmp(a, "--reason") == 0;
+    if (!last && !reason && strcmp(a, "--over") != 0)
+        return -1;
+    if (value == NULL)
+        return bad("the value is missing of", a);
+    ++*i;
+    char *end;
+    unsigned long n = strtoul(value, &end, 10);
+    bool number = *value >= '0' && *value <= '9' && *end == '\0' && n <= UINT32_MAX;
+    if (reason) {
+        bool word = strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(value);
+        if (!word ||
+            (size_t)snprintf(rq->reason, sizeof rq->reason, "%s", value) >= sizeof rq->reason)
+            return bad("there is no reason", value);
+    } else if (!number) {
+        return bad("not a number:", value);
+    } else {
+        *(last ? &rq->last : &rq->over_ms) = (uint32_t)n;
+    }
+    return 0;
+}
+
 /* An option (it begins with '-'); moves *i past its value. 0, or an exit status. */
 static int take_option(struct control_request *rq, int argc, char **argv, int *i, const char **path)
 {
     const char *a = argv[*i], *value = *i + 1 < argc ? argv[*i + 1] : NULL;
+    int taken = take_choice(rq, a, value, i);
+    if (taken >= 0)
+        return taken;
     if (strcmp(a, "--json") == 0) {
         rq->json = true;
         rq->format = FORMAT_JSON;
@@ -76,13 +115,18 @@ static int take_option(struct control_request *rq, int argc, char **argv, int *i
 static int take_argument(struct control_request *rq, const char *a)
 {
     bool named = rq->command == CONTROL_RELOAD || rq->command == CONTROL_FLUSH ||
-                 rq->command == CONTROL_TRACE;
+                 rq->command == CONTROL_TRACE || rq->command == CONTROL_FAILURES ||
+                 rq->command == CONTROL_SLOW || rq->command == CONTROL_SERVERS;
+    if (rq->command == CONTROL_SERVERS && !rq->has_name && rq->address.family == ADDR_NONE &&
+        netaddr_parse(bytes_str(a), &rq->address) == ST_OK)
+        return 0;
     if (rq->command == CONTROL_LOG_LEVEL && rq->level[0] == '\0') {
         snprintf(rq->level, sizeof rq->level, "%s", a);
     } else if (named && !rq->has_name) {
         if (!take_name(rq, a))
             return bad("not a domain name:", a);
-    } else if (named && rq->command != CONTROL_RELOAD && rq->type == 0) {
+    } else if (named && rq->command != CONTROL_RELOAD && rq->command != CONTROL_SERVERS &&
+               rq->type == 0) {
         if (!rr_type_parse(bytes_str(a), &rq->type))
             return bad("there is no RR type", a);
     } else {

@@ -108,6 +108,16 @@ enum {
     LIMIT_TRACE_RING = 64,
     LIMIT_TRACE_EVENTS = 2048,
     LIMIT_TRACE_BYTES = 262144,
+    /* Troubles of a query of which names, addresses and words are kept even when nobody traces it
+     * (in 4 KiB or two), so that a failure can be explained afterwards. */
+    LIMIT_TRACE_TROUBLES = 24,
+    LIMIT_TRACE_TROUBLE_BYTES = 8192,
+    /* Failures that a worker remembers (`banyan ctl failures`), and slowest answers, since the
+     * start and of each quarter of an hour; bytes of one of them with its trace. 3 MiB a worker at
+     * the very worst, some 600 KiB as a rule, and nothing before the first failure. */
+    LIMIT_FAILURES = 1000,
+    LIMIT_SLOW_ANSWERS = 50,
+    LIMIT_INCIDENT_BYTES = 2048,
 
     /* Master files. One entry (a record with its parentheses) as text: 65,535 bytes of RDATA as
      * \DDD escapes take 262,140; more is a mistake or an attack on memory. */

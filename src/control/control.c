@@ -61,6 +61,39 @@ bool control_format_from(const char *word, enum control_format *ret)
     return false;
 }
 
+/* Letters, digits and '-', and room for all of them. */
+static bool take_word(const struct flat_value *v, char *to, size_t cap)
+{
+    struct text t = text_of(to, cap);
+    text_str(&t, v->text);
+    return v->kind == FLAT_STRING && t.n > 0 && !t.cut &&
+           strspn(v->text, "abcdefghijklmnopqrstuvwxyz0123456789-") == t.n;
+}
+
+static bool take_number(const struct flat_value *v, uint32_t *ret)
+{
+    *ret = (uint32_t)MIN(v->number, (uint64_t)UINT32_MAX);
+    return v->kind == FLAT_NUMBER && v->number <= UINT32_MAX;
+}
+
+/* Members that choose among rows; -1: it is none of them. */
+static int take_choice(const char *key, const struct flat_value *v, struct control_request *rq)
+{
+    if (strcmp(key, "reason") == 0)
+        return take_word(v, rq->reason, sizeof rq->reason);
+    if (strcmp(key, "last") == 0)
+        return take_number(v, &rq->last);
+    if (strcmp(key, "over-ms") == 0)
+        return take_number(v, &rq->over_ms);
+    if (strcmp(key, "hour") == 0) {
+        rq->hour = v->truth;
+        return v->kind == FLAT_BOOL;
+    }
+    if (strcmp(key, "address") == 0)
+        return v->kind == FLAT_STRING && netaddr_parse(bytes_str(v->text), &rq->address) == ST_OK;
+    return -1;
+}
+
 static bool take_bool(const struct flat_value *v, bool *ret)
 {
     *ret = v->truth;
@@ -71,11 +104,15 @@ static bool take_bool(const struct flat_value *v, bool *ret)
 static bool take_member(const char *key, const struct flat_value *v, struct control_request *rq,
                         struct diag *d)
 {
-    static const char *const keys[] = {"command", "json", "name",   "type",   "below",
-                                       "all",     "cold", "colour", "format", "level"};
+    static const char *const keys[] = {"command", "json", "name",    "type",   "below",
+                                       "all",     "cold", "colour",  "format", "level",
+                                       "reason",  "last", "over-ms", "hour",   "address"};
     struct bytes s = bytes_str(v->text);
     bool text = v->kind == FLAT_STRING, ok = true;
-    if (strcmp(key, "command") == 0) {
+    int choice = take_choice(key, v, rq);
+    if (choice >= 0) {
+        ok = choice > 0;
+    } else if (strcmp(key, "command") == 0) {
         ok = text && control_from_word(v->text, &rq->command);
         if (!ok) {
             const char *near = control_nearest(v->text);
@@ -100,9 +137,7 @@ static bool take_member(const char *key, const struct flat_value *v, struct cont
     } else if (strcmp(key, "format") == 0) {
         ok = text && control_format_from(v->text, &rq->format);
     } else if (strcmp(key, "level") == 0) {
-        struct text t = text_of(rq->level, sizeof rq->level);
-        text_str(&t, v->text);
-        ok = text && t.n > 0 && !t.cut && strspn(v->text, "abcdefghijklmnopqrstuvwxyz") == t.n;
+        ok = take_word(v, rq->level, sizeof rq->level);
     } else {
         const char *near = nearest_word(key, keys, ARRAY_LEN(keys));
         diag_set(d, SEV_ERROR, "request", near, "unknown member '%.40s' in the request", key);
@@ -188,6 +223,20 @@ void control_write(const struct control_request *rq, struct text *out)
         json_kv_str(&j, "format", formats[rq->format]);
     if (rq->level[0] != '\0')
         json_kv_str(&j, "level", rq->level);
+    if (rq->reason[0] != '\0')
+        json_kv_str(&j, "reason", rq->reason);
+    if (rq->last > 0)
+        json_kv_uint(&j, "last", rq->last);
+    if (rq->over_ms > 0)
+        json_kv_uint(&j, "over-ms", rq->over_ms);
+    if (rq->hour)
+        json_kv_bool(&j, "hour", true);
+    if (rq->address.family != ADDR_NONE) {
+        char a[NETADDR_TEXT_MAX];
+        struct text t = text_of(a, sizeof a);
+        netaddr_text(&rq->address, &t);
+        json_kv_str(&j, "address", a);
+    }
     json_object_end(&j);
     text_char(out, '\n');
 }

@@ -11,6 +11,7 @@
 #define BANYAN_CONTROL_CONTROL_H
 
 #include "base/diag.h"
+#include "base/netaddr.h"
 #include "dns/name.h"
 
 enum control_command {
@@ -25,16 +26,21 @@ enum control_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_MERMAID, FORMAT_EXPLAIN, 
 struct control_request {
     enum control_command command;
     bool has_command;
-    bool json;     /* STATUS, STATS, ZONES, ANCHORS: JSON instead of text */
-    bool has_name; /* RELOAD, FLUSH, TRACE */
+    bool json;     /* JSON instead of text; TRACE has `format` */
+    bool has_name; /* RELOAD, FLUSH, TRACE, FAILURES, SLOW, SERVERS */
     struct name name;
     uint16_t type;              /* FLUSH (0: all types), TRACE (A by default) */
-    bool below;                 /* FLUSH: everything below too */
+    bool below;                 /* FLUSH, FAILURES, SLOW: everything below too */
     bool all;                   /* FLUSH: everything */
     bool cold;                  /* TRACE */
     bool colour;                /* TRACE, text */
     enum control_format format; /* TRACE */
     char level[16];             /* LOG_LEVEL */
+    char reason[32];            /* FAILURES: how the reason's word begins */
+    uint32_t last;              /* FAILURES, SLOW, SERVERS: so many rows; 0: all */
+    uint32_t over_ms;           /* SLOW */
+    bool hour;                  /* SLOW: of the last hour */
+    struct netaddr address;     /* SERVERS; family NONE: any */
 };
 
 const char *control_word(enum control_command c);

@@ -62,6 +62,12 @@ TEST(control_bad_requests_are_refused)
         "{\"command\":-1}",
         "{\"command\":1.5}",
         "{\"command\":{}}",
+        "{\"command\":\"failures\",\"last\":\"3\"}",
+        "{\"command\":\"failures\",\"last\":4294967296}",
+        "{\"command\":\"failures\",\"reason\":\"\"}",
+        "{\"command\":\"failures\",\"reason\":\"no such words\"}",
+        "{\"command\":\"slow\",\"hour\":1}",
+        "{\"command\":\"servers\",\"address\":\"192.0.2\"}",
         "{\"command\":[\"status\"]}",
     };
     struct control_request rq;
@@ -77,7 +83,12 @@ TEST(control_requests_survive_the_wire)
                                      .type = RR_MX,
                                      .cold = true,
                                      .format = FORMAT_EXPLAIN,
-                                     .level = "debug"};
+                                     .level = "debug",
+                                     .reason = "dnssec-expired",
+                                     .last = 17,
+                                     .over_ms = 1900,
+                                     .hour = true,
+                                     .address = netaddr_v4((const uint8_t[]){192, 0, 2, 1}, 0)};
         struct control_request back;
         struct text t = text_heap(4096);
         CHECK(name_from("a\\.b.\\200.example", &rq.name) == ST_OK);
@@ -87,6 +98,9 @@ TEST(control_requests_survive_the_wire)
               back.format == FORMAT_EXPLAIN);
         CHECK(name_equal(back.name.w, rq.name.w));
         CHECK_STR(back.level, "debug");
+        CHECK_STR(back.reason, "dnssec-expired");
+        CHECK(back.last == 17 && back.over_ms == 1900 && back.hour);
+        CHECK(netaddr_equal(&back.address, &rq.address));
         text_free(&t);
     }
 }

@@ -58,6 +58,14 @@ void trace_free(struct trace *t)
     arena_free(&t->arena);
 }
 
+/* Worth a word afterwards even when nobody traces. */
+static bool is_trouble(enum reason why)
+{
+    return reason_kind(why) == REASON_PROBLEM || why == WHY_REPLY_RCODE ||
+           why == WHY_CACHE_FAILURE || why == WHY_FAILED || why == WHY_GAVE_UP ||
+           why == WHY_OVERLOADED;
+}
+
 static bool trace_grow(struct trace *t)
 {
     if (t->n < t->cap)
@@ -82,6 +90,34 @@ static const uint8_t *keep_name(struct trace *t, const uint8_t *n)
     return n ? arena_dup(&t->arena, n, name_len(n)) : NULL;
 }
 
+/* Keeps a copy of *d as details[n]. */
+static void keep_detail(struct trace *t, const struct trace_detail *d)
+{
+    struct trace_detail copy = *d;
+    copy.name = keep_name(t, d->name);
+    copy.zone = keep_name(t, d->zone);
+    copy.server = keep_name(t, d->server);
+    copy.text = d->text ? arena_strdup(&t->arena, d->text) : NULL;
+    t->cut |= (d->name && !copy.name) || (d->zone && !copy.zone) || (d->server && !copy.server) ||
+              (d->text && !copy.text);
+    t->details[t->n] = copy;
+}
+
+/* Unarmed. The index of the details plus one; 0: none are kept. */
+static uint32_t keep_trouble(struct trace *t, enum reason why, const struct trace_detail *d)
+{
+    if (d == NULL || !is_trouble(why) || t->n == LIMIT_TRACE_TROUBLES)
+        return 0;
+    if (t->details == NULL) {
+        t->details = malloc(LIMIT_TRACE_TROUBLES * sizeof *t->details);
+        arena_init(&t->arena, 1024, LIMIT_TRACE_TROUBLE_BYTES);
+    }
+    if (t->details == NULL)
+        return 0;
+    keep_detail(t, d);
+    return ++t->n;
+}
+
 void trace_add(struct trace *t, struct now now, enum reason why, unsigned query, unsigned depth,
                const struct trace_detail *d)
 {
@@ -92,6 +128,7 @@ void trace_add(struct trace *t, struct now now, enum reason why, unsigned query,
                             .value = d ? d->value : 0};
     t->total++;
     if (!t->armed) {
+        e.detail = keep_trouble(t, why, d);
         t->ring[(t->total - 1) % LIMIT_TRACE_RING] = e;
         return;
     }
@@ -100,14 +137,7 @@ void trace_add(struct trace *t, struct now now, enum reason why, unsigned query,
         return;
     }
     if (d != NULL) {
-        struct trace_detail copy = *d;
-        copy.name = keep_name(t, d->name);
-        copy.zone = keep_name(t, d->zone);
-        copy.server = keep_name(t, d->server);
-        copy.text = d->text ? arena_strdup(&t->arena, d->text) : NULL;
-        t->cut |= (d->name && !copy.name) || (d->zone && !copy.zone) ||
-                  (d->server && !copy.server) || (d->text && !copy.text);
-        t->details[t->n] = copy;
+        keep_detail(t, d);
         e.detail = t->n + 1;
     }
     t->events[t->n++] = e;
@@ -126,7 +156,7 @@ const struct trace_event *trace_next(const struct trace *t, uint32_t *i)
 const struct trace_detail *trace_detail_of(const struct trace *t, const struct trace_event *e)
 {
     static const struct trace_detail none;
-    return t->armed && e->detail > 0 ? &t->details[e->detail - 1] : &none;
+    return e->detail > 0 ? &t->details[e->detail - 1] : &none;
 }
 
 const struct trace_event *trace_culprit(const struct trace *t)
@@ -135,7 +165,8 @@ const struct trace_event *trace_culprit(const struct trace *t)
     int best_weight = 0;
     for (uint32_t i = 0; (e = trace_next(t, &i)) != NULL;) {
         /* Giving up says least: it is believed only when nothing said why. */
-        int weight = e->reason == WHY_SERVERS_FAILED || e->reason == WHY_DEADLINE ||
+        int weight = e->reason == WHY_SERVERS_FAILED || e->reason == WHY_GAVE_UP ||
+                             e->reason == WHY_OVERLOADED || e->reason == WHY_DEADLINE ||
                              e->reason == WHY_SERVERS_UNKNOWN
                          ? 1
                      : e->reason == WHY_CACHE_FAILURE || e->reason == WHY_REPLY_RCODE ? 2

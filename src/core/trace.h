@@ -1,9 +1,10 @@
 /* The trace of one query: what every decision leaves behind, and what metrics, EDE, `explain` and
  * the timeline read.
  *
- * Unarmed, a trace is a ring of the last LIMIT_TRACE_RING 16-byte events, without names: enough to
- * say why a query failed. Armed, it keeps every event with names, addresses and words, bounded by
- * LIMIT_TRACE_EVENTS and LIMIT_TRACE_BYTES. A cache hit writes no event unless armed. */
+ * Unarmed, a trace is a ring of the last LIMIT_TRACE_RING 16-byte events, without names but where
+ * something went wrong (the first LIMIT_TRACE_TROUBLES times): enough to say why a query failed.
+ * Armed, it keeps every event with names, addresses and words, bounded by LIMIT_TRACE_EVENTS and
+ * LIMIT_TRACE_BYTES. A cache hit writes no event unless armed. */
 #ifndef BANYAN_CORE_TRACE_H
 #define BANYAN_CORE_TRACE_H
 
@@ -64,10 +65,9 @@ struct trace {
     bool cut;                                  /* events were lost to a limit */
     uint32_t total;                            /* events ever added */
     struct trace_event ring[LIMIT_TRACE_RING]; /* unarmed: the last ones */
-    /* armed: */
-    struct trace_event *events;
-    struct trace_detail *details;
-    uint32_t n, cap;
+    struct trace_event *events;                /* armed: all */
+    struct trace_detail *details;              /* of events; unarmed: of troubles */
+    uint32_t n, cap;                           /* of details */
     struct arena arena;
     struct budget spent; /* copied when the query ends */
     uint32_t total_us;

@@ -53,6 +53,13 @@ static const struct {
                       "They are too slow or silent; try again, then look at the trace."},
     [WHY_REFUSED_CLIENT] = {"this resolver's configuration",
                             "Add the client's network to resolver.allow."},
+    [WHY_GAVE_UP] = {"the servers asked, or the network between",
+                     "They answered later than a client waits (resolver.patience), or not at all: "
+                     "`banyan ctl slow` shows which."},
+    [WHY_OVERLOADED] = {"this resolver's operator",
+                        "More questions waited for answers than may (resolver.max-clients): one "
+                        "client that floods, or servers that are silent; `banyan ctl failures` "
+                        "shows for what."},
     [WHY_CACHE_FAILURE] =
         {"the servers asked before",
          "The same question failed moments ago and is not asked again yet (RFC 9520): run "
@@ -226,7 +233,10 @@ static void explain_failure(const struct trace *t, const struct summary *s, stru
     char rcode[24];
     const struct trace_event *e = trace_culprit(t);
     put_question(t, s, out);
-    text_fmt(out, " could not be answered (%s).", rcode_str(t->rcode, rcode));
+    if (e != NULL && e->reason == WHY_GAVE_UP)
+        text_str(out, " was not answered in time.");
+    else
+        text_fmt(out, " could not be answered (%s).", rcode_str(t->rcode, rcode));
     if (e == NULL) {
         text_str(out, " The trace does not say why.");
         return;

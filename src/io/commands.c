@@ -9,6 +9,7 @@
 #include "dnssec/dnskey.h"
 #include "io/anchor_keeper.h"
 #include "io/ctl.h"
+#include "io/incidents.h"
 #include "io/log.h"
 
 #include <stdio.h>
@@ -33,6 +34,7 @@ struct survey {
     struct io_counters io;
     struct auth_counters auth;
     struct resolver_counters resolver;
+    struct latency latency;
     struct survey_part part[];
 };
 
@@ -53,14 +55,16 @@ static void survey_worker(struct loop_job *job)
     pthread_mutex_lock(&s->lock);
     add_counters(&s->io, &w->count, sizeof s->io);
     add_counters(&s->auth, auth_counters(w->auth), sizeof s->auth);
-    if (w->resolver != NULL)
+    if (w->resolver != NULL) {
         add_counters(&s->resolver, resolver_counters(w->resolver), sizeof s->resolver);
+        add_counters(&s->latency, resolver_latency(w->resolver), sizeof s->latency);
+    }
     pthread_mutex_unlock(&s->lock);
     if (atomic_fetch_sub(&s->left, 1) == 1)
         loop_post(&s->server->loop, &s->done);
 }
 
-enum { STATS_MAX = 128 };
+enum { STATS_MAX = 160 };
 
 /* Counters of signing, and what to be alarmed about. */
 static size_t signing_rows(const struct server *s, struct control_stat *v, size_t n)
@@ -112,6 +116,36 @@ static size_t anchor_rows(const struct server *s, struct control_stat *v, size_t
     return n + ARRAY_LEN(more);
 }
 
+static uint64_t share(uint64_t part, uint64_t of, uint32_t scale)
+{
+    return of > 0 ? (uint64_t)((long double)part * scale / of) : 0;
+}
+
+/* What is to be watched: shares and times, made from the counters. */
+static size_t summary_rows(const struct survey *s, struct control_stat *v, size_t n)
+{
+    const struct resolver_counters *c = &s->resolver;
+    const uint64_t hits = c->cache_hits, all = hits + c->cache_misses;
+    const struct latency *l = &s->latency;
+    const struct control_stat rows[] = {
+        {"answers", "hit_percent", "of the answers came from the cache", share(hits, all, 100)},
+        {"answers", "negative_percent", "of the answers say that there is no such name or data",
+         share(c->negative, all, 100)},
+        {"answers", "servfail_per_million", "of the answers are SERVFAIL",
+         share(c->servfail, all, 1000000)},
+        {"answers", "p50_us", "half of the answers took no longer (0: from the cache)",
+         latency_within(l, hits, 500000)},
+        {"answers", "p99_us", "99 % of the answers took no longer (0: from the cache)",
+         latency_within(l, hits, 990000)},
+        {"answers", "miss_p50_us", "the same of those that were not in the cache: half",
+         latency_within(l, 0, 500000)},
+        {"answers", "miss_p99_us", "the same of those that were not in the cache: 99 %",
+         latency_within(l, 0, 990000)},
+    };
+    memcpy(v + n, rows, sizeof rows);
+    return n + ARRAY_LEN(rows);
+}
+
 static size_t survey_rows(const struct survey *s, struct control_stat *v)
 {
     size_t n = 0;
@@ -126,6 +160,7 @@ static size_t survey_rows(const struct survey *s, struct control_stat *v)
     v[n++] = (struct control_stat){"resolver", #name, help, s->resolver.name};
         RESOLVER_COUNTERS(COUNTER)
 #undef COUNTER
+        n = summary_rows(s, v, n);
         const struct control_stat cache[] = {
             {"cache", "entries", "entries kept", c.entries},
             {"cache", "bytes", "bytes used", c.bytes},
@@ -586,6 +621,11 @@ void command_run(struct server *s, struct ctl *c, const struct control_request *
         break;
     case CONTROL_TRACE:
         trace_begin(s, c, rq);
+        break;
+    case CONTROL_FAILURES:
+    case CONTROL_SLOW:
+    case CONTROL_SERVERS:
+        incidents_show(s, c, rq);
         break;
     case CONTROL_LOG_LEVEL:
         set_log_level(c, rq->level, &t);

@@ -70,7 +70,7 @@ static bool wants_dnssec(const struct query *q)
 
 /* Which zone it is whose fault, and what follows: the code alone tells neither (RFC 8914). */
 static COLD void say_unvalidated(struct query *q, struct cache *from, const uint8_t *at,
-                            enum trust_reason why)
+                                 enum trust_reason why)
 {
     struct resolver *r = resolver_of(q);
     const struct insecure_where w = {.r = r, .cache = from};
@@ -128,6 +128,7 @@ static void put_negative(struct query *q, const struct rrset *soa, bool nx)
 {
     if (soa->count > 0)
         answer_put(&q->answer, SECTION_AUTHORITY, ANSWER_NEGATIVE, false, soa);
+    resolver_of(q)->count.negative++;
     q->reply.rcode = nx ? RCODE_NXDOMAIN : RCODE_NOERROR;
     q->shape = nx ? SHAPE_NXDOMAIN : SHAPE_NODATA;
 }
@@ -197,6 +198,7 @@ static COLD bool known_bad(struct query *q, const uint8_t *name, uint16_t type)
     (void)fail(q, RCODE_SERVFAIL, reason_ede((enum reason)e.reason));
     if (e.text != NULL)
         q->reply.ede_text = bytes_str(e.text);
+    incident_at_once(q, (enum reason)e.reason, e.text);
     r->count.servfail++;
     return true;
 }
@@ -204,6 +206,7 @@ static COLD bool known_bad(struct query *q, const uint8_t *name, uint16_t type)
 static bool failed_before(struct query *q)
 {
     (void)fail(q, RCODE_SERVFAIL, reason_ede(WHY_CACHE_FAILURE));
+    incident_at_once(q, WHY_CACHE_FAILURE, NULL);
     resolver_of(q)->count.servfail++;
     return true;
 }
@@ -338,6 +341,7 @@ static enum stage_result overload(struct query *q, const char *why)
     r->count.overload++;
     (void)fail(q, RCODE_SERVFAIL, EDE_OTHER);
     q->reply.ede_text = bytes_str(why);
+    incident_at_once(q, WHY_OVERLOADED, why);
     return STAGE_DONE;
 }
 

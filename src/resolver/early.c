@@ -90,6 +90,7 @@ void early_tick(struct resolver *r, struct now now)
         struct trace_detail d = {.address = c->from, .value = r->opt->patience_ms};
         note(c->lookup, now, WHY_GAVE_UP, &d);
         r->count.impatient++;
+        incident_gave_up(r, c, now);
         leave(r, c, true);
     }
 }

@@ -47,6 +47,8 @@ struct exchange *exchange_of(struct resolver *r, uint64_t id)
 
 void exchange_end(struct resolver *r, struct exchange *x)
 {
+    if (x->sent)
+        waits_add(&x->lookup->job->waits, &x->to, r->now.mono_us - x->sent_us, !x->answered);
     x->lookup->exchange = NULL;
     x->lookup = NULL;
     heap_remove(&r->timers, &x->timer);

@@ -437,6 +437,7 @@ void lookup_end(struct resolver *r, struct lookup *l, enum reason why, uint16_t 
         j->trace.spent = j->budget;
         j->trace.total_us = (uint32_t)MIN(now.mono_us - j->trace.start_us, UINT32_MAX);
         j->trace.rcode = rcode;
+        incident_end(r, l, now);
     }
     LIST_FOR_SAFE(it, next, &l->waiters)
     {

@@ -21,6 +21,7 @@
  *     validate.c   whether it may be believed (RFC 4035 section 5), and what is done when not
  *     walk.c       from a trust anchor to the keys that must have signed it
  *     aggressive.c answers made from denial records in the cache (RFC 8198)
+ *     incidents.c  failures and slow answers, kept for who asks
  *     sentinel.c   names that tell users which keys of the root are trusted (RFC 8509)
  *     report.c     failures told to who asked for that (RFC 9567)
  *     keys.c       a zone's DNSKEY set, checked by the DS set above it
@@ -28,6 +29,7 @@
  *     words.c      verdicts in plain words
  *     keyring.c    what is known of zones: keys, or that they are not signed
  *     servers.c    what is known about addresses: how fast, how faulty
+ *     servers_show.c  the same for people
  *     resolver.c   the object, its timers and effects */
 #ifndef BANYAN_RESOLVER_MACHINE_H
 #define BANYAN_RESOLVER_MACHINE_H
@@ -36,6 +38,7 @@
 #include "base/limits.h"
 #include "base/list.h"
 #include "core/budget.h"
+#include "core/failures.h"
 #include "dns/encode.h"
 #include "dns/msg.h"
 #include "dns/rr_type.h"
@@ -79,6 +82,7 @@ struct job {
     struct budget budget;
     struct trace trace;
     struct culprit culprit;
+    struct upstream_waits waits;
     struct cache *cache;     /* the shared one, or its own when it is cold */
     struct keyring *keyring; /* in the same way */
     uint32_t refs;
@@ -325,7 +329,10 @@ struct resolver {
     uint32_t reports;
     struct resolver_counters count;
     struct servers *servers;
-    struct now now; /* of the last call */
+    struct failures *failures; /* NULL: none yet */
+    struct slow_answers *slow;
+    struct latency latency; /* of what was not in the cache */
+    struct now now;         /* of the last call */
 
     struct list ready, lookups, done;
     struct list later; /* lookups that go on in a later turn */
@@ -564,6 +571,14 @@ bool sentinel_fails(const struct resolver *r, const uint8_t *name, uint16_t type
 void report_agent(struct lookup *l, const struct msg *m);
 /* The lookup has failed: tells the agent, if that is wanted. */
 void report_failure(struct resolver *r, struct lookup *l, struct now now);
+
+/* incidents.c */
+/* A lookup of a client's question has ended; called while its clients still wait. */
+void incident_end(struct resolver *r, const struct lookup *l, struct now now);
+/* A client waited long enough and gets no answer. */
+void incident_gave_up(struct resolver *r, const struct client *c, struct now now);
+/* A client is told of a failure on the spot. text: for the reason's sentence, or NULL. */
+void incident_at_once(const struct query *q, enum reason why, const char *text);
 
 /* aggressive.c */
 void aggressive_keep(struct resolver *r, struct lookup *l, const struct judge_seen *seen,

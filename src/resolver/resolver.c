@@ -98,13 +98,15 @@ struct resolver *resolver_new(const struct resolver_options *opt, struct cache *
     r->hasher = nsec3_hasher_new();
     r->memo = sig_memo_new(&r->key);
     r->servers = servers_new(LIMIT_SERVERS_KNOWN, &r->key);
+    r->slow = slow_new();
     r->table = calloc(TABLE_SIZE, sizeof(struct lookup *));
     r->table_mask = TABLE_SIZE - 1;
     r->exchange = calloc(LIMIT_EXCHANGES, sizeof(struct exchange *));
     r->reply_buf = malloc(LIMIT_MESSAGE);
     resolver_swap(r, opt);
     if (r->keyring == NULL || r->outdated == NULL || r->hasher == NULL || r->memo == NULL ||
-        r->servers == NULL || r->table == NULL || r->exchange == NULL || r->reply_buf == NULL) {
+        r->servers == NULL || r->slow == NULL || r->table == NULL || r->exchange == NULL ||
+        r->reply_buf == NULL) {
         resolver_free(r);
         return NULL;
     }
@@ -139,6 +141,8 @@ void resolver_free(struct resolver *r)
     heap_free(&r->deadlines);
     arena_free(&r->scratch);
     servers_free(r->servers);
+    failures_free(r->failures);
+    slow_free(r->slow);
     keyring_free(r->keyring);
     keyring_free(r->outdated);
     nsec3_hasher_free(r->hasher);

@@ -16,10 +16,13 @@
 #include "base/hash.h"
 #include "base/netaddr.h"
 #include "cache/cache.h"
+#include "core/failures.h"
+#include "core/latency.h"
 #include "core/trace.h"
 #include "dns/rrset.h"
 #include "dnssec/anchor.h"
 #include "query/request.h"
+#include "resolver/servers.h"
 
 /* Whether "no such name" holds for all names below it, too (RFC 8020): from anybody, or only where
  * DNSSEC proves it (some servers deny names that have others below them). */
@@ -147,6 +150,7 @@ enum status resolver_resolve(struct resolver *r, const struct resolve_task *task
     COUNTER(prefetches, "lookups made before the answer in the cache ran out")                     \
     COUNTER(impatient, "client queries left without an answer because it came too late")           \
     COUNTER(coalesced, "client queries joined to one in flight")                                   \
+    COUNTER(negative, "answers that there is no such name or data")                                \
     COUNTER(servfail, "SERVFAIL answers")                                                          \
     COUNTER(upstream_udp, "queries sent over UDP")                                                 \
     COUNTER(upstream_tcp, "queries sent over TCP")                                                 \
@@ -166,5 +170,17 @@ struct resolver_counters {
 #undef COUNTER
 };
 const struct resolver_counters *resolver_counters(const struct resolver *r);
+
+/* Failures and slow answers of clients: added to the list; false: no memory. */
+bool resolver_failures(const struct resolver *r, const struct incident_filter *want,
+                       struct incident_list *to) MUST_USE;
+bool resolver_slow(const struct resolver *r, const struct incident_filter *want, struct now now,
+                   struct incident_list *to) MUST_USE;
+/* What is known of a zone's servers (those that the cache knows), of one address, or (NULL and
+ * family NONE) of all; added to what other workers know. False: no memory. */
+bool resolver_servers(struct resolver *r, const uint8_t *zone, const struct netaddr *only,
+                      struct now now, struct server_list *to) MUST_USE;
+/* How long it took to answer what was not in the cache. */
+const struct latency *resolver_latency(const struct resolver *r);
 
 #endif

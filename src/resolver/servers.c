@@ -6,11 +6,12 @@
 struct server {
     struct netaddr addr;
     uint32_t srtt_us, rttvar_us;
-    uint64_t used_us;      /* mono time of the last news */
-    uint64_t no_edns_us;   /* until then EDNS is left out */
-    uint64_t no_case_us;   /* until then the question goes as it is */
-    uint64_t no_cookie_us; /* until then no cookie is sent */
-    uint64_t cookie_us;    /* when the client's part was made */
+    uint64_t used_us;       /* mono time of the last news */
+    uint64_t no_edns_us;    /* until then EDNS is left out */
+    uint64_t no_case_us;    /* until then the question goes as it is */
+    uint64_t no_cookie_us;  /* until then no cookie is sent */
+    uint64_t cookie_us;     /* when the client's part was made */
+    uint32_t answers, lost; /* in all */
     uint8_t timeouts;
     uint8_t cookie_size;
     uint8_t cookie[JAR_MAX];
@@ -112,6 +113,7 @@ void servers_answered(struct servers *s, const struct netaddr *a, uint32_t rtt_u
         e->srtt_us = MAX(e->srtt_us - e->srtt_us / 8 + rtt_us / 8, 1u);
     }
     e->timeouts = 0;
+    e->answers++;
     e->used_us = now.mono_us;
 }
 
@@ -119,6 +121,7 @@ void servers_failed(struct servers *s, const struct netaddr *a, struct now now)
 {
     struct server *e = find(s, a, true, now);
     e->timeouts = (uint8_t)MIN(e->timeouts + 1, 200);
+    e->lost++;
     e->used_us = now.mono_us;
 }
 
@@ -174,4 +177,47 @@ void servers_edns_again(struct servers *s, const struct netaddr *a, struct now n
     struct server *e = find(s, a, false, now);
     if (e != NULL)
         e->no_edns_us = 0;
+}
+
+static uint32_t left_s(uint64_t until_us, struct now now)
+{
+    return until_us > now.mono_us ? (uint32_t)((until_us - now.mono_us) / 1000000 + 1) : 0;
+}
+
+static void row_of(const struct servers *s, const struct server *e, uint32_t unknown_timeout_ms,
+                   struct now now, struct server_row *ret)
+{
+    *ret = (struct server_row){
+        .addr = e->addr,
+        .srtt_us = e->srtt_us,
+        .timeout_ms = servers_get(s, &e->addr, unknown_timeout_ms, now).timeout_ms,
+        .answers = e->answers,
+        .lost = e->lost,
+        .silent = e->timeouts,
+        .avoided_s = e->timeouts > 0 ? left_s(e->used_us + FORGET_US, now) : 0,
+        .no_edns_s = left_s(e->no_edns_us, now),
+        .no_case_s = left_s(e->no_case_us, now),
+        .no_cookie_s = left_s(e->no_cookie_us, now),
+        .cookie = e->cookie_size > JAR_CLIENT,
+        .idle_s = (now.mono_us - MIN(e->used_us, now.mono_us)) / 1000000};
+}
+
+bool servers_row(const struct servers *s, const struct netaddr *a, uint32_t unknown_timeout_ms,
+                 struct now now, struct server_row *ret)
+{
+    const struct server *e = find(s, a, false, now);
+    if (e != NULL)
+        row_of(s, e, unknown_timeout_ms, now, ret);
+    return e != NULL;
+}
+
+bool servers_next(const struct servers *s, uint32_t *i, uint32_t unknown_timeout_ms, struct now now,
+                  struct server_row *ret)
+{
+    while (*i <= s->mask && s->slot[*i].addr.family == ADDR_NONE)
+        ++*i;
+    if (*i > s->mask)
+        return false;
+    row_of(s, &s->slot[(*i)++], unknown_timeout_ms, now, ret);
+    return true;
 }

@@ -5,6 +5,7 @@
 #define BANYAN_RESOLVER_SERVERS_H
 
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/netaddr.h"
 #include "core/env.h"
 
@@ -44,5 +45,35 @@ void servers_cookie_forget(struct servers *s, const struct netaddr *a, struct no
 void servers_no_case(struct servers *s, const struct netaddr *a, struct now now);
 /* Forgets the lack of EDNS. */
 void servers_edns_again(struct servers *s, const struct netaddr *a, struct now now);
+
+/* What is known of one, for people. Times until something ends, in seconds; 0: it is not so. */
+struct server_row {
+    struct netaddr addr;
+    uint32_t srtt_us;       /* smoothed; 0: it has never answered */
+    uint32_t timeout_ms;    /* how long it would be waited for now */
+    uint32_t answers, lost; /* questions answered; without a reply, or it could not be reached */
+    uint32_t silent;        /* the last so many in a row */
+    uint32_t avoided_s;     /* asked after all others, for its silence */
+    uint32_t no_edns_s, no_case_s, no_cookie_s;
+    bool cookie; /* it gave one */
+    uint64_t idle_s;
+};
+/* False: nothing is known of it. */
+bool servers_row(const struct servers *s, const struct netaddr *a, uint32_t unknown_timeout_ms,
+                 struct now now, struct server_row *ret);
+/* The first one from *i on, which is moved behind it; start with 0. False: no more. */
+bool servers_next(const struct servers *s, uint32_t *i, uint32_t unknown_timeout_ms, struct now now,
+                  struct server_row *ret);
+
+struct server_list {
+    struct server_row *v;
+    size_t n, cap;
+};
+
+/* Joins the rows of one server; those with most trouble first, so many (0: all). */
+void servers_sort(struct server_list *l, uint32_t last);
+void servers_list_free(struct server_list *l);
+void servers_table(const struct server_list *l, struct text *out);
+void servers_json(const struct server_list *l, struct json *j);
 
 #endif
