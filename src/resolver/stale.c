@@ -147,5 +147,6 @@ bool stale_instead(struct query *q, struct lookup *l, struct bytes why)
         return false;
     r->count.stale++;
     stale_note(q, l, r->now);
+    l->job->trace.rcode = q->reply.rcode; /* what the client is told */
     return true;
 }
