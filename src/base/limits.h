@@ -104,6 +104,10 @@ enum {
     /* Seconds that a failure is remembered: RFC 9520 section 3.2 says at least 1, at most 300. */
     LIMIT_FAILURE_S = 5,
 
+    /* Flushes noted in the cache's file between two times that it is written; one more, and nothing
+     * of it is used. */
+    LIMIT_CACHE_FILE_FLUSHES = 4096,
+
     /* Trace of one query: events kept always (16 bytes each, a 1 KiB ring), and when armed. */
     LIMIT_TRACE_RING = 64,
     LIMIT_TRACE_EVENTS = 2048,

@@ -385,7 +385,9 @@ static void draft_write(const struct draft *d, struct entry *e)
 static bool outranked(const struct draft *d, const struct entry *old, uint8_t epoch, struct now now)
 {
     enum cache_trust mine = trust_of(&d->head, epoch), theirs = trust_of(old, epoch);
-    return !expired(old, now) && (theirs > mine || (theirs == mine && old->rank > d->head.rank));
+    bool restored = d->with != NULL && d->with->restored;
+    return !expired(old, now) &&
+           (restored || theirs > mine || (theirs == mine && old->rank > d->head.rank));
 }
 
 /* In the place of an entry of the same question, if it is about as large. */
@@ -423,9 +425,13 @@ static void draft_put(struct cache *c, struct draft *d, uint32_t ttl_s, struct n
     struct entry *nx = d->head.kind == CACHE_RRSET && d->head.rank > RANK_GLUE
                            ? store_find(s, entry_addr(nh, 0, rclass), d->lower, n, 0, rclass)
                            : NULL;
+    if (nx != NULL && outranked(d, nx, epoch, now) && d->with != NULL && d->with->restored) {
+        spin_unlock(&s->lock);
+        return;
+    }
     if (nx != NULL && trust_of(nx, epoch) <= trust_of(&d->head, epoch))
         store_remove(s, nx);
-    bool proven = old != NULL && old->proven;
+    bool proven = old != NULL ? old->proven : d->with != NULL && d->with->used;
     unsigned used = old != NULL ? old->used : 0;
     if (old == NULL || !overwrite(s, old, d)) {
         if (old != NULL)

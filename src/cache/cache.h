@@ -62,6 +62,8 @@ struct cache_with {
     uint16_t reason;          /* why it is not secure: for who keeps it to know */
     const char *text;         /* FAILURE: what went wrong, or NULL */
     uint8_t epoch;            /* cache_epoch() when the work began whose verdict this is */
+    bool restored;            /* out of a snapshot: gives way to whatever is there and fresh */
+    bool used;                /* it was asked for before */
 };
 
 /* An entry, copied out into the caller's arena. */

@@ -18,7 +18,8 @@
 #include <stdatomic.h>
 
 /* Where an entry begins in the pool, in units of its alignment; REF_NONE: nowhere. */
-enum { REF_NONE = 0, SEG_NONE = UINT32_MAX };
+enum { REF_NONE = 0 };
+#define SEG_NONE UINT32_MAX
 
 /* One cached answer. Its bytes follow it: owner name, packed RDATA, for a negative entry the SOA's
  * owner and packed RDATA in place of the RDATA, and what is kept with it (pack_more). Ordered by

@@ -119,7 +119,8 @@ struct config {
     } dnssec;
     struct {
         bool enabled;
-        const char *root_hints, *trust_anchor_state;
+        const char *root_hints, *trust_anchor_state, *cache_file;
+        uint32_t cache_save_interval_s;
         struct {
             struct config_hint *v;
             size_t n;

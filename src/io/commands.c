@@ -8,6 +8,7 @@
 #include "dns/rr_type.h"
 #include "dnssec/dnskey.h"
 #include "io/anchor_keeper.h"
+#include "io/cache_file.h"
 #include "io/ctl.h"
 #include "io/incidents.h"
 #include "io/log.h"
@@ -564,10 +565,16 @@ static void flush_cache(struct server *s, struct ctl *c, const struct control_re
                         struct text *out)
 {
     char name[NAME_TEXT_MAX];
+    struct snapshot_flush what = {.below = rq->all || rq->below};
     if (s->shared.cache == NULL) {
         ctl_reply(c, "this server has no cache", "it does not resolve names", NULL);
         return;
     }
+    if (!rq->all)
+        what.name = rq->name;
+    what.type = what.below ? 0 : rq->type;
+    /* Before the cache is: it may just be being filled from the file. */
+    bool noted = s->cache_file == NULL || cache_file_flush(s->cache_file, &what);
     if (rq->all) {
         cache_flush_all(s->shared.cache);
         text_str(out, "everything forgotten\n");
@@ -579,7 +586,11 @@ static void flush_cache(struct server *s, struct ctl *c, const struct control_re
         text_fmt(out, "%llu entries forgotten\n", (unsigned long long)n);
         log_event(LEVEL_INFO, "flush", "name=%s below=%s", name, rq->below ? "yes" : "no");
     }
-    ctl_reply(c, NULL, NULL, out);
+    if (!noted)
+        ctl_reply(c, "forgotten, but not in the cache's file",
+                  "it may come back if the server ends before it saves the cache", NULL);
+    else
+        ctl_reply(c, NULL, NULL, out);
 }
 
 static void set_log_level(struct ctl *c, const char *word, struct text *out)

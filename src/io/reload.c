@@ -1,5 +1,6 @@
 /* A reload: configuration and zones are read by a thread of their own, and swapped in whole when
  * they are good. Queries go on meanwhile, from what was there before. */
+#include "io/cache_file.h"
 #include "io/idle.h"
 #include "io/log.h"
 #include "io/privs.h"
@@ -125,6 +126,14 @@ void reload_reap(struct server *s)
     s->reaping = false;
 }
 
+/* What was checked so far was so by other rules than those in force now. */
+static void distrust(struct server *s)
+{
+    cache_distrust(s->shared.cache);
+    if (s->cache_file != NULL)
+        cache_file_rules(s->cache_file, resolver_trust_digest(&s->served->resolver));
+}
+
 /* A zone of a million names takes milliseconds to be freed, and answers would wait for them. */
 static void served_retired(struct qsbr_item *item)
 {
@@ -132,7 +141,7 @@ static void served_retired(struct qsbr_item *item)
     struct server *s = old->retired_by;
     /* What workers have checked by the old rules since is distrusted, too. */
     if (old->distrust != NULL)
-        cache_distrust(old->distrust);
+        distrust(s);
     reload_reap(s);
     s->reaping = thread_start(&s->reaper, reap_main, old);
     if (!s->reaping)
@@ -164,7 +173,7 @@ static void swap(struct server *s, struct served *fresh)
     s->served = fresh;
     if (s->shared.cache != NULL && !resolver_same_trust(&old->resolver, &fresh->resolver)) {
         old->distrust = s->shared.cache;
-        cache_distrust(s->shared.cache);
+        distrust(s);
     }
     atomic_store_explicit(&s->shared.current, fresh, memory_order_release);
     old->item.free = served_retired;

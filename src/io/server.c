@@ -1,6 +1,7 @@
 #include "io/server.h"
 
 #include "base/limits.h"
+#include "io/cache_file.h"
 #include "io/cpus.h"
 #include "io/files.h"
 #include "io/idle.h"
@@ -165,6 +166,8 @@ static void stop_all(struct server *s)
             worker_stop(s->workers[i]);
     anchors_finish(s);
     reload_finish(s);
+    cache_file_finish(s->cache_file);
+    s->cache_file = NULL;
     ctl_close_all(s);
     for (unsigned i = 0; s->workers != NULL && i < s->worker_n; i++) {
         if (s->workers[i] != NULL)
@@ -194,6 +197,18 @@ static bool open_and_drop(struct server *s, const struct config *c, struct netad
     if (!ok)
         print_diag(NULL, &d);
     return ok;
+}
+
+/* The cache of last time, if it is kept. */
+static void keep_cache(struct server *s)
+{
+    const struct config *c = s->served->config;
+    if (c->resolver.cache_file == NULL || s->shared.cache == NULL)
+        return;
+    s->cache_file = cache_file_start(c->resolver.cache_file, c->resolver.cache_save_interval_s,
+                                     s->shared.cache, resolver_trust_digest(&s->served->resolver));
+    if (s->cache_file == NULL)
+        log_event(LEVEL_WARNING, "cache-file", "action=start error=\"no memory or no thread\"");
 }
 
 static void log_ready(const struct server *s, const struct netaddr *addrs, size_t n)
@@ -227,6 +242,7 @@ static int run(struct server *s, struct config *c)
     } else if (first_snapshot(s, c) && start_workers(s, addrs, fds, n)) {
         if (s->served->config->server.pidfile != NULL)
             s->pidfile = strdup(s->served->config->server.pidfile);
+        keep_cache(s);
         log_ready(s, addrs, n);
         signing_watch(s);
         anchors_watch(s);

@@ -11,6 +11,7 @@
 
 struct anchor_check;
 struct anchor_keeper;
+struct cache_file;
 struct reload;
 struct ctl;
 
@@ -44,7 +45,8 @@ struct server {
     struct anchor_keeper *anchors;     /* NULL: trust anchors stay as they are configured */
     struct anchor_check *anchor_check; /* under way */
     struct loop_timer anchor_timer;
-    uint64_t anchor_swap_us; /* not before this are anchors swapped in again */
+    uint64_t anchor_swap_us;       /* not before this are anchors swapped in again */
+    struct cache_file *cache_file; /* NULL: the cache is not kept */
     /* ctl.c */
     struct loop_watch control;
     struct loop_timer control_again; /* takes connections again */

@@ -55,6 +55,30 @@ bool resolver_same_trust(const struct resolver_options *a, const struct resolver
     return same_anchors(a->anchors, b->anchors);
 }
 
+/* Takes one thing more into the digest. */
+static void digest_add(struct hash_key *k, const void *p, size_t n)
+{
+    *k = siphash13_128(k, p, n);
+}
+
+struct hash_key resolver_trust_digest(const struct resolver_options *opt)
+{
+    struct hash_key k = {opt->rsa_sha1, opt->negative_count};
+    const struct rrset *s;
+    for (size_t i = 0; i < opt->negative_count; i++) {
+        uint64_t until_s = opt->negative[i].until_s;
+        digest_add(&k, &until_s, sizeof until_s);
+        digest_add(&k, opt->negative[i].name.w, name_len(opt->negative[i].name.w));
+    }
+    digest_add(&k, "", opt->anchors != NULL);
+    for (unsigned i = 0; opt->anchors != NULL && (s = anchors_at(opt->anchors, i)) != NULL; i++) {
+        uint8_t low[LIMIT_NAME];
+        digest_add(&k, low, name_lower(low, s->owner));
+        digest_add(&k, s->rdata, s->rdata_size);
+    }
+    return k;
+}
+
 void resolver_swap(struct resolver *r, const struct resolver_options *opt)
 {
     /* Other anchors, other verdicts. */

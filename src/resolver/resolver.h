@@ -108,6 +108,8 @@ void resolver_free(struct resolver *r);
 /* Whether two sets of options validate by the same rules; if not, what was checked by one must not
  * be believed by the other: cache_distrust(). */
 bool resolver_same_trust(const struct resolver_options *a, const struct resolver_options *b);
+/* The same in a digest, for what outlives the process. */
+struct hash_key resolver_trust_digest(const struct resolver_options *opt);
 void resolver_swap(struct resolver *r, const struct resolver_options *opt);
 
 enum outcome resolver_request(struct resolver *r, struct request *rq, size_t *ret_n);
