@@ -2,6 +2,7 @@
 
 #include "base/test.h"
 #include "core/latency.h"
+#include "core/trace_render.h"
 #include "dns/codes.h"
 #include "dns/rr_type.h"
 
@@ -73,7 +74,7 @@ TEST(a_failure_is_explained_afterwards)
     struct incident_news w = news(&n, "www.broken.example", WHY_REPLY_LAME);
     struct upstream_waits waits = {.n = 0};
     struct netaddr server = netaddr_v4((const uint8_t[]){192, 0, 2, 1}, 53);
-    struct trace_detail d = {.zone = zone.w, .address = server, .text = "none"};
+    struct trace_detail d = {.zone = zone.w, .address = server, .rcode = RCODE_REFUSED};
     trace_init(&t, start, false);
     for (int i = 0; i < 3 * LIMIT_TRACE_RING; i++)
         trace_add(&t, start, WHY_SEND_UDP, 0, 0, &d); /* no trouble: nothing is kept of it */
@@ -91,7 +92,8 @@ TEST(a_failure_is_explained_afterwards)
     CHECK_STR(
         text_cstr(&out),
         "www.broken.example. A could not be answered (SERVFAIL). The reason: 192.0.2.1 is listed "
-        "as a server of broken.example., but does not serve it (lame). This is for the operator "
+        "as a server of broken.example., but does not serve it (lame; it answers REFUSED). This is "
+        "for the operator "
         "of broken.example. to mend. Either the server at 192.0.2.1 must be configured to serve "
         "broken.example., or it must be taken out of the zone's NS records (here and at the "
         "parent).\n  Last at 2023-11-14T22:13:20Z for a client in 192.0.2.0/24; the answer was "
@@ -107,6 +109,32 @@ TEST(a_failure_is_explained_afterwards)
     text_free(&out);
     incidents_free(&l);
     failures_free(f);
+}
+
+TEST(all_servers_at_fault_are_named)
+{
+    struct trace t;
+    struct name zone, www;
+    struct netaddr a = netaddr_v4((const uint8_t[]){192, 0, 2, 1}, 53),
+                   b = netaddr_v4((const uint8_t[]){192, 0, 2, 2}, 53);
+    REQUIRE(name_from("gone.example", &zone) == ST_OK &&
+            name_from("www.gone.example", &www) == ST_OK);
+    struct trace_detail q = {.name = www.w, .type = RR_A},
+                        x = {.zone = zone.w, .address = a, .value = 376},
+                        y = {.zone = zone.w, .address = b, .value = 752};
+    trace_init(&t, start, true);
+    trace_add(&t, start, WHY_QUERY_BEGIN, 0, 0, &q);
+    trace_add(&t, start, WHY_TIMEOUT, 0, 0, &x);
+    trace_add(&t, start, WHY_TIMEOUT, 0, 0, &x);
+    trace_add(&t, start, WHY_TIMEOUT, 0, 0, &y);
+    t.rcode = RCODE_SERVFAIL;
+    struct text out = text_heap(1 << 16);
+    trace_explain(&t, &out);
+    CHECK(strstr(text_cstr(&out), "The reason: no reply from 192.0.2.2 within 752 ms. The other "
+                                  "servers of gone.example. did no better: no reply from "
+                                  "192.0.2.1 within 376 ms. This is for") != NULL);
+    text_free(&out);
+    trace_free(&t);
 }
 
 TEST(failures_of_several_workers_are_joined)

@@ -21,15 +21,17 @@ static const struct {
     [WHY_REPLY_MALFORMED] =
         {"the operator of the server {address}",
          "Its replies break the protocol; its software or a middlebox before it needs mending."},
-    [WHY_REPLY_RCODE] = {"the operator of the server {address}",
-                         "Its own log will say why it answers so; often a zone failed to load or "
-                         "expired there, or it "
-                         "refuses strangers."},
-    [WHY_TIMEOUT] = {"the operator of the server {address}, or the network between",
+    [WHY_REPLY_RCODE] =
+        {"the operator of the server {address}",
+         "Nothing is wrong with this resolver or its network: the server was "
+         "reached. Its own log will say why it answers so; often a zone failed to load or "
+         "expired there, or it "
+         "refuses strangers."},
+    [WHY_TIMEOUT] = {"the operator of the server {address} or of the network between",
                      "Check that the server runs and that UDP and TCP port 53 reach it: `banyan "
                      "query @{address} {zone} SOA`."},
     [WHY_UNREACHABLE] =
-        {"the operator of the server {address}, or the network between",
+        {"the operator of the server {address} or of the network between",
          "Nothing listens there or the way to it is closed: check the address, the routes and the "
          "firewall."},
     [WHY_ALIAS_LOOP] = {"the owner of the aliases",
@@ -53,7 +55,7 @@ static const struct {
                       "They are too slow or silent; try again, then look at the trace."},
     [WHY_REFUSED_CLIENT] = {"this resolver's configuration",
                             "Add the client's network to resolver.allow."},
-    [WHY_GAVE_UP] = {"the servers asked, or the network between",
+    [WHY_GAVE_UP] = {"the operators of the servers asked or of the network between",
                      "They answered later than a client waits (resolver.patience), or not at all: "
                      "`banyan ctl slow` shows which."},
     [WHY_OVERLOADED] = {"this resolver's operator",
@@ -63,7 +65,8 @@ static const struct {
     [WHY_CACHE_FAILURE] =
         {"the servers asked before",
          "The same question failed moments ago and is not asked again yet (RFC 9520): run "
-         "`banyan trace --cold` to see it fail afresh."},
+         "`banyan ctl failures NAME` tells why, `banyan ctl trace --cold NAME` sees it fail "
+         "afresh."},
 #define TRUST_REASON(name, word, ede, text, act) [WHY_BOGUS_##name] = {NULL, act},
 #include "core/trust_reasons.def"
 #undef TRUST_REASON
@@ -228,6 +231,56 @@ static void explain_bogus(const struct trace *t, const struct trace_event *e, st
     text_str(out, ".");
 }
 
+/* Ends a sentence; a name may stand at its end. */
+static void full_stop(struct text *out)
+{
+    if (out->n == 0 || out->p[out->n - 1] != '.')
+        text_char(out, '.');
+}
+
+/* Whether the event is trouble that a server of the zone made. */
+static bool is_servers(const struct trace *t, const struct trace_event *e, const uint8_t *zone)
+{
+    const struct trace_detail *d = trace_detail_of(t, e);
+    bool trouble = reason_kind((enum reason)e->reason) == REASON_PROBLEM &&
+                   reason_ede((enum reason)e->reason) >= 0;
+    return (trouble || e->reason == WHY_REPLY_RCODE) && d->address.family != ADDR_NONE &&
+           d->zone != NULL && name_equal(d->zone, zone);
+}
+
+/* The zone's other servers, where the one in *e is not alone to blame: each once, with what was
+ * last seen of it. */
+static void put_others(const struct trace *t, const struct trace_event *e, struct text *out)
+{
+    enum { OTHERS_MAX = 4 };
+    const struct trace_event *seen[OTHERS_MAX], *x;
+    const struct trace_detail *d = trace_detail_of(t, e);
+    unsigned n = 0;
+    if (d->zone == NULL || d->address.family == ADDR_NONE)
+        return;
+    for (uint32_t i = 0; (x = trace_next(t, &i)) != NULL;) {
+        const struct netaddr *a = &trace_detail_of(t, x)->address;
+        unsigned k = 0;
+        if (!is_servers(t, x, d->zone) || netaddr_same_host(a, &d->address))
+            continue;
+        while (k < n && !netaddr_same_host(&trace_detail_of(t, seen[k])->address, a))
+            k++;
+        if (k < OTHERS_MAX)
+            seen[k] = x;
+        n = MAX(n, MIN(k + 1, (unsigned)OTHERS_MAX));
+    }
+    for (unsigned k = 0; k < n; k++) {
+        text_str(out, k == 0 ? " The other servers of " : "; ");
+        if (k == 0) {
+            name_text(d->zone, out);
+            text_str(out, " did no better: ");
+        }
+        trace_sentence(t, seen[k], out);
+    }
+    if (n > 0)
+        full_stop(out);
+}
+
 static void explain_failure(const struct trace *t, const struct summary *s, struct text *out)
 {
     char rcode[24];
@@ -256,7 +309,8 @@ static void explain_failure(const struct trace *t, const struct summary *s, stru
         return;
     }
     trace_sentence(t, e, out);
-    text_char(out, '.');
+    full_stop(out);
+    put_others(t, e, out);
     if (blame[e->reason].whose != NULL) {
         text_str(out, " This is for ");
         fill(blame[e->reason].whose, trace_detail_of(t, e), out);

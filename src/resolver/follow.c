@@ -231,7 +231,9 @@ static void note_reply(struct lookup *l, const struct exchange *x, const struct 
                              .rtt_us = (uint32_t)(now.mono_us - x->sent_us),
                              .text = buf};
     buf[0] = 0;
-    if (!l->job->trace.armed) {
+    if (rd->kind == KIND_UPWARD) {
+        name_text(rd->ns.owner, &t);
+    } else if (!l->job->trace.armed) {
         d.text = rd->text;
     } else if (rd->kind == KIND_ALIAS) {
         name_text(rd->end, &t);
@@ -240,16 +242,15 @@ static void note_reply(struct lookup *l, const struct exchange *x, const struct 
     } else if (rd->kind == KIND_REFERRAL) {
         text_fmt(&t, "%u server%s", rd->ns.count, rd->ns.count == 1 ? "" : "s");
         d.zone = rd->ns.owner;
-    } else if (rd->kind == KIND_UPWARD) {
-        name_text(rd->ns.owner, &t);
     } else {
         d.text = rd->text;
     }
     note(l, now, reason_of(rd), &d);
     if (rd->kind == KIND_RCODE && l->job->culprit.why != WHY_REPLY_RCODE) {
         /* Not a PROBLEM by kind, but what an answer fails by. */
-        l->job->culprit =
-            (struct culprit){.why = WHY_REPLY_RCODE, .rcode = d.rcode, .address = x->to};
+        l->job->culprit = (struct culprit){
+            .why = WHY_REPLY_RCODE, .rcode = d.rcode, .address = x->to, .has_zone = true};
+        name_copy(l->job->culprit.zone.w, l->cut.zone.w);
     }
 }
 

@@ -703,3 +703,37 @@ TEST(overload_is_not_remembered)
     CHECK_EQ(get_be16(w.out + 2) & 15, RCODE_NOERROR);
     end(&w);
 }
+
+/* What clients were refused or failed is kept, and answers that are good are not. */
+TEST(failures_of_clients_are_kept)
+{
+    static struct world w;
+    struct incident_filter all = {.last = 0};
+    struct incident_list l = {.n = 0};
+    memset(&w, 0, sizeof w);
+    begin(&w, "");
+    CHECK_EQ(submit(&w, "www.example.org.", 1), OUTCOME_LATER);
+    pump(&w);
+    CHECK_EQ(submit(&w, "www.example.org.", 2), OUTCOME_ANSWER);
+    CHECK(w.r->failures == NULL); /* nothing was even made for them */
+    w.opt.max_clients = 1;
+    CHECK_EQ(submit(&w, "a.example.org.", 3), OUTCOME_LATER);
+    CHECK_EQ(submit(&w, "b.example.org.", 4), OUTCOME_ANSWER);
+    pump(&w);
+    w.r->exchange_count = LIMIT_EXCHANGES;
+    CHECK_EQ(submit(&w, "c.example.org.", 5), OUTCOME_LATER);
+    pump(&w);
+    w.r->exchange_count = 0;
+    REQUIRE(resolver_failures(w.r, &all, &l) && l.n == 2);
+    incidents_sort(&l, &all, false);
+    for (size_t i = 0; i < 2; i++) {
+        const struct incident *x = l.v[i].what;
+        bool b = x->name[1] == 'b';
+        CHECK_EQ(x->why, b ? WHY_OVERLOADED : WHY_FAILED);
+        CHECK(x->steps > 0 && x->rcode == RCODE_SERVFAIL && l.v[i].client.bits == 24);
+    }
+    incidents_free(&l);
+    REQUIRE(resolver_slow(w.r, &all, w.now, &l) && l.n >= 3); /* all that was not in the cache */
+    incidents_free(&l);
+    end(&w);
+}
