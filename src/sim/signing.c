@@ -41,6 +41,7 @@ static enum status derived_key(uint8_t algorithm, const uint8_t *zone, uint32_t 
         put_be32(seed + n, role);
         n += 4;
     }
+    ASSERT(n < sizeof seed);
     for (size_t have = 0; have < sizes[algorithm]; have += digest_size(DIGEST_SHA256)) {
         seed[n] = (uint8_t)have;
         TRY(digest_once(DIGEST_SHA256, bytes_of(seed, n + 1), secret + have));
