@@ -29,7 +29,7 @@ static unsigned shard_count(size_t max_bytes, unsigned shards)
 static bool cut_pool(struct cache *c, size_t max_bytes)
 {
     size_t share = max_bytes / c->shards, seg_bytes = SEG_MIN;
-    while (seg_bytes < SEG_MAX && share / (2 * seg_bytes) >= SEGS_LEAST)
+    while (seg_bytes < SEG_MAX && share / (2 * seg_bytes) >= SEGS_WANTED)
         seg_bytes *= 2;
     size_t quota = share / (seg_bytes + sizeof(struct seg) + sizeof(uint32_t *));
     quota = MIN(MAX(quota, (size_t)SEGS_LEAST), (size_t)UINT32_MAX / c->shards);
@@ -241,7 +241,7 @@ static inline FLATTEN enum cache_kind get(struct cache *c, const uint8_t *name, 
     if (e != NULL && e->rclass == CACHE_CLASS_BAD && e->epoch != epoch)
         e = NULL;
     if (e != NULL && !expired(e, now) && copy_out(e, epoch, name, ttl_left(e, now), more, a, ret)) {
-        store_used(s, e);
+        store_used(e, now);
         if (UNLIKELY(ret->ttl_s <= e->ttl_s / 2))
             asked_late(e, ret);
         s->hits++;
@@ -293,7 +293,7 @@ COLD enum cache_kind cache_get_stale(struct cache *c, const uint8_t *name, uint1
     if (e != NULL && e->kind != CACHE_FAILURE && (over = over_s(e, now)) <= max_s &&
         copy_out(e, epoch, name, over > 0 ? ttl_s : ttl_left(e, now), true, a, ret)) {
         ret->stale_s = (uint32_t)over;
-        store_used(s, e);
+        store_used(e, now);
     } else {
         ret->kind = CACHE_NONE;
     }

@@ -191,7 +191,7 @@ TEST(budget_holds_and_scans_do_no_harm)
         snprintf(t, sizeof t, "hot%d.example.", i % 50);
         n = nm(t);
         if (i < 19900)
-            (void)get_a(c, &n, at(1), &e);
+            (void)get_a(c, &n, at(1 + i / 1000), &e);
         CHECK(i % 997 || cache_stats(c).bytes <= 256 << 10);
     }
     int kept = 0;
@@ -377,17 +377,18 @@ static struct rates hit_rate(size_t bytes, unsigned scan, bool read_back)
     unsigned hits[2] = {0}, asked[2] = {0}, scanned = 0;
     for (unsigned i = 0; i < 2 * ASKED; i++) {
         unsigned k = zipf(&r);
-        bool hit = has_numbered(c, "name", k, at(1));
+        struct now now = at(i / 1000); /* 1,000 questions a second */
+        bool hit = has_numbered(c, "name", k, now);
         if (!hit)
-            put_numbered(c, "name", k, at(1));
+            put_numbered(c, "name", k, now);
         if (i >= ASKED) { /* the first half fills it */
             hits[k < POPULAR] += hit;
             asked[k < POPULAR]++;
         }
         for (unsigned j = 0; j < scan && i >= ASKED / 2; j++) {
-            put_numbered(c, "scan", ++scanned, at(1));
+            put_numbered(c, "scan", ++scanned, now);
             if (read_back)
-                (void)has_numbered(c, "scan", scanned, at(1));
+                (void)has_numbered(c, "scan", scanned, now);
         }
     }
     cache_free(c);

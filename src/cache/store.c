@@ -5,7 +5,7 @@
 enum {
     /* Segments that are kept free for the collector to copy to, and from when on it works ahead. */
     SEGS_SPARE = 1,
-    SEGS_LOW = 3,
+    SEGS_LOW = 2,
     /* Entries looked at for one insertion: usually, and before there is no room for it. Bounds the
      * time under the lock. */
     AHEAD_MAX = 8,
@@ -227,8 +227,8 @@ static void victim_done(struct shard *s)
     uint32_t i = s->victim;
     log_unlink(s, s->victim_small ? &s->small : &s->main, i);
     s->victim = SEG_NONE;
-    if (s->ghost == NULL && s->quota >= SEGS_LEAST) {
-        /* The first one stays: from now on it counts what was thrown out. */
+    if (s->ghost == NULL && segs_left(s) >= SEGS_SPARE) {
+        /* One of the first stays: from now on it knows what was thrown out. */
         s->ghost = (uint16_t *)(void *)seg_memory(s, i);
         memset(s->ghost, 0, s->seg_bytes);
         s->bytes += s->seg_bytes;

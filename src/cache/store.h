@@ -108,7 +108,8 @@ enum {
      * pushes out hundreds of others. */
     SEG_MAX = 32768,
     SEG_MIN = 1024,
-    /* Segments of a shard, at least; more are less waste, fewer hold larger sets. */
+    /* Segments of a shard: more are less waste, fewer hold larger sets. */
+    SEGS_WANTED = 24,
     SEGS_LEAST = 12,
     /* The buckets of all types of a name. */
     LINE = 16,
@@ -116,6 +117,7 @@ enum {
     /* Of the monotonic clock: 2^17 us. */
     TICK_BITS = 17,
     USED_MAX = 3,
+    NEW_TICKS = 8, /* a second */
     ENTRY_TTL_MAX = (1 << 24) - 1,
 };
 
@@ -152,11 +154,15 @@ static inline uint32_t seg_of(const struct shard *s, const struct entry *e)
     return (uint32_t)((size_t)((const uint8_t *)e - s->pool) >> s->seg_bits);
 }
 
-/* It was asked for. What is still where it was put in does not count: a resolution reads at once
- * what it has just learnt. Written seldom, so that its line stays clean in every core's cache. */
-static inline void store_used(const struct shard *s, struct entry *e)
+/* It was asked for. Not counted while it is new: a resolution reads at once what it has just
+ * learnt, and a scan would look like use. Written seldom, so that its line stays clean in every
+ * core's cache. */
+static inline void store_used(struct entry *e, struct now now)
 {
-    if (e->used < USED_MAX && seg_of(s, e) != s->small.newest)
+    if (e->used == USED_MAX)
+        return;
+    uint64_t whole_ticks = (uint64_t)e->ttl_s * 1000000 >> TICK_BITS;
+    if ((now.mono_us >> TICK_BITS) + whole_ticks >= e->dies_mono_tick + (uint64_t)NEW_TICKS)
         e->used = (e->used + 1u) & USED_MAX;
 }
 

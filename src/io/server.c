@@ -127,11 +127,20 @@ static bool first_snapshot(struct server *s, struct config *c)
     return st == ST_OK;
 }
 
+/* What is left of the memory for the cache beside questions in flight, known servers and zones'
+ * keys: measured 2 MiB with some hundred questions in flight. */
+static size_t cache_bytes(const struct config *c)
+{
+    enum { OTHERS = 2 << 20 };
+    size_t all = c->resolver.cache_size;
+    return all - MAX(all / 16, MIN(all / 4, (size_t)OTHERS));
+}
+
 static bool start_workers(struct server *s, const struct netaddr *addrs, int (*fds)[2], size_t n)
 {
     const struct config *c = s->served->config;
     if (c->resolver.enabled) {
-        s->shared.cache = cache_new(c->resolver.cache_size, 0, &s->env);
+        s->shared.cache = cache_new(cache_bytes(c), 0, &s->env);
         if (s->shared.cache == NULL) {
             fprintf(stderr, "banyand: no memory for a cache of %llu bytes\n",
                     (unsigned long long)c->resolver.cache_size);
