@@ -265,6 +265,27 @@ enum cache_kind cache_get_more(struct cache *c, const uint8_t *name, uint16_t ty
     return get(c, name, type, rclass, now, true, a, ret);
 }
 
+bool cache_is_large(struct cache *c)
+{
+    /* Of a first and second level a core has some 2 MiB. */
+    enum { LARGE = 4 << 20 };
+    size_t segs = atomic_load_explicit(&c->fresh, memory_order_relaxed);
+    return segs * c->shard[0].seg_bytes > LARGE;
+}
+
+void cache_ahead_begin(struct cache *c, const uint8_t *name, uint16_t type, struct cache_ahead *ret)
+{
+    uint8_t lower[LIMIT_NAME];
+    ret->name_hash = name_hash(c, lower, name_lower(lower, name));
+    ret->type = type;
+    store_ahead(shard_of(c, ret->name_hash), entry_addr(ret->name_hash, type, CLASS_IN), false);
+}
+
+void cache_ahead_entry(struct cache *c, const struct cache_ahead *a)
+{
+    store_ahead(shard_of(c, a->name_hash), entry_addr(a->name_hash, a->type, CLASS_IN), true);
+}
+
 /* Seconds since it ran out, by the clock that says more; 0: it is fresh. */
 static uint64_t over_s(const struct entry *e, struct now now)
 {

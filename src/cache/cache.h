@@ -1,8 +1,8 @@
 /* The resolver's cache: the one writable thing that all workers share.
  *
- * Sharded by a keyed hash of (name, type, class); each shard has its own spin lock and its own part
- * of the byte budget, and throws out by SIEVE or S3-FIFO, so that a scan does not push out what is
- * in use. An entry is one contiguous blob without pointers. Expiry is decided by both clocks
+ * Sharded by a keyed hash of the name; each shard has its own spin lock and its own part of the
+ * byte budget, and throws out by S3-FIFO, so that a scan does not push out what is in use
+ * (store.h). An entry is one contiguous blob without pointers. Expiry is decided by both clocks
  * (core/env.h). */
 #ifndef BANYAN_CACHE_CACHE_H
 #define BANYAN_CACHE_CACHE_H
@@ -101,6 +101,17 @@ enum cache_kind cache_get_more(struct cache *c, const uint8_t *name, uint16_t ty
 enum cache_kind cache_get_stale(struct cache *c, const uint8_t *name, uint16_t type,
                                 uint16_t rclass, struct now now, uint32_t max_s, uint32_t ttl_s,
                                 struct arena *a, struct cache_entry *ret);
+/* Lookups that are about to come: for a cache that no processor's own cache holds, each step is
+ * begun for all of them before the first goes on. */
+struct cache_ahead {
+    uint64_t name_hash;
+    uint16_t type;
+};
+/* Whether it is worth while. */
+bool cache_is_large(struct cache *c);
+void cache_ahead_begin(struct cache *c, const uint8_t *name, uint16_t type,
+                       struct cache_ahead *ret);
+void cache_ahead_entry(struct cache *c, const struct cache_ahead *a);
 /* True for the first who means to fetch an entry anew before it runs out: from then on it is never
  * late. */
 bool cache_claim(struct cache *c, const uint8_t *name, uint16_t type, uint16_t rclass) MUST_USE;

@@ -482,6 +482,28 @@ TEST(sets_of_all_sizes)
     cache_free(c);
 }
 
+/* Looking ahead changes nothing, whatever is there. */
+TEST(looking_ahead)
+{
+    struct cache *c = cache_new(16 << 20, 0, &env);
+    struct cache_ahead look[8];
+    struct cache_entry e;
+    struct name n = nm("name7.example.");
+    CHECK(!cache_is_large(c));
+    for (unsigned i = 0; i < 120000; i++)
+        put_numbered(c, "name", i, at(0));
+    CHECK(cache_is_large(c));
+    struct cache_stats before = cache_stats(c);
+    for (uint16_t i = 0; i < ARRAY_LEN(look); i++)
+        cache_ahead_begin(c, n.w, i, &look[i]);
+    for (uint16_t i = 0; i < ARRAY_LEN(look); i++)
+        cache_ahead_entry(c, &look[i]);
+    CHECK_EQ(cache_stats(c).hits, before.hits);
+    CHECK_EQ(cache_stats(c).misses, before.misses);
+    CHECK_EQ(get_a(c, &n, at(1), &e), 7);
+    cache_free(c);
+}
+
 /* Refreshing what is there takes no more and more room. */
 TEST(refreshing_takes_no_room)
 {

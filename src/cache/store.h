@@ -179,6 +179,18 @@ static inline struct shard *shard_of(struct cache *c, uint64_t name_hash)
     return &c->shard[(name_hash >> 40) & (c->shards - 1)];
 }
 
+/* Begins to fetch the bucket of an address, and later the first entry there. */
+static inline void store_ahead(struct shard *s, uint32_t addr, bool entry)
+{
+    spin_lock(&s->lock);
+    const uint32_t *b = bucket_of(s, addr);
+    const struct entry *e = entry ? entry_at(s, *b) : NULL;
+    spin_unlock(&s->lock);
+    __builtin_prefetch(entry ? (const void *)e : b);
+    if (entry)
+        __builtin_prefetch((const uint8_t *)e + 64);
+}
+
 /* True if a flush in progress has taken e away: it is gone then. */
 bool store_flushed(struct shard *s, struct entry *e);
 void store_remove(struct shard *s, struct entry *e);

@@ -29,6 +29,8 @@ static void ahead(void *ctx, const struct bytes *wire, unsigned n)
     struct worker *w = ctx;
     if (w->served->has_zones)
         w->auth_service.ahead(w->auth_service.ctx, wire, n);
+    if (w->resolver != NULL)
+        w->resolver_service.ahead(w->resolver_service.ctx, wire, n);
 }
 
 static enum outcome handle(void *ctx, struct request *rq, size_t *ret_n)

@@ -182,9 +182,29 @@ static enum outcome handle(void *ctx, struct request *rq, size_t *ret_n)
     return resolver_request(ctx, rq, ret_n);
 }
 
+static void ahead(void *ctx, const struct bytes *wire, unsigned n)
+{
+    struct resolver *r = ctx;
+    struct cache_ahead look[SERVICE_AHEAD];
+    unsigned some = 0;
+    size_t end;
+    if (!cache_is_large(r->cache))
+        return;
+    for (unsigned i = 0; i < n; i++) {
+        struct bytes m = wire[i];
+        if (m.n < MSG_HEADER + 5 || (m.p[2] & 0x80) != 0 || get_be16(m.p + 4) != 1 ||
+            name_scan(bytes_of(m.p + MSG_HEADER, m.n - MSG_HEADER - 4), &end) != ST_OK)
+            continue;
+        cache_ahead_begin(r->cache, m.p + MSG_HEADER, get_be16(m.p + MSG_HEADER + end),
+                          &look[some++]);
+    }
+    for (unsigned i = 0; i < some; i++)
+        cache_ahead_entry(r->cache, &look[i]);
+}
+
 struct service resolver_service(struct resolver *r)
 {
-    return (struct service){r, handle};
+    return (struct service){r, handle, ahead};
 }
 
 const struct resolver_counters *resolver_counters(const struct resolver *r)
