@@ -147,6 +147,7 @@ struct config {
         uint64_t cache_size;
         uint32_t ttl_min_s, ttl_max_s, negative_ttl_min_s, negative_ttl_max_s, timeout_ms,
             max_clients;
+        uint32_t client_rate, client_miss_rate, client_ipv4_bits, client_ipv6_bits;
         uint32_t prefetch, patience_ms, stale_max_s, stale_ttl_s, stale_wait_ms, stale_recheck_s;
         bool serve_stale;
     } resolver;

@@ -89,6 +89,7 @@ static void *reload_main(void *arg)
     }
     struct served_how as = {.cookie_key = s->cookie_key,
                             .workers = s->worker_n,
+                            .rates = &s->shared.rates,
                             .keeper = s->anchors,
                             .old = r->what != RELOAD_ALL ? s->served : NULL};
     if (st == ST_OK)

@@ -223,6 +223,12 @@ static enum status set_resolver(struct served *s, const struct served_how *how, 
     r->stale_recheck_s = c->resolver.stale_recheck_s;
     r->timeout_ms = c->resolver.timeout_ms;
     r->max_clients = MAX(c->resolver.max_clients / how->workers, 1u);
+    r->rates = how->rates;
+    r->rate = (struct rate_limit){.per_s = c->resolver.client_rate,
+                                  .ipv4_bits = (uint8_t)c->resolver.client_ipv4_bits,
+                                  .ipv6_bits = (uint8_t)c->resolver.client_ipv6_bits};
+    r->miss_rate = r->rate;
+    r->miss_rate.per_s = c->resolver.client_miss_rate;
     r->identity = c->server.identity;
     r->keepalive_ms = s->auth.keepalive_ms;
     r->cookie_key = s->auth.cookie_key;

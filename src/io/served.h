@@ -29,6 +29,7 @@ struct served {
 struct served_how {
     struct hash_key cookie_key; /* to use where the configuration names none */
     unsigned workers;
+    struct rate_table *rates;     /* what they share */
     struct anchor_keeper *keeper; /* whose trust anchors are used; NULL: the configured ones */
     const struct served *old;     /* the configuration is this one's: its files are not read again;
                                    * or NULL */

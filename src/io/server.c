@@ -103,7 +103,10 @@ static bool first_snapshot(struct server *s, struct config *c)
             return false;
         }
     }
-    struct served_how as = {s->cookie_key, s->worker_n, s->anchors, NULL};
+    struct served_how as = {.cookie_key = s->cookie_key,
+                            .workers = s->worker_n,
+                            .rates = &s->shared.rates,
+                            .keeper = s->anchors};
     enum status st = zone_set_load(c, &how, &say, &zones);
     if (st == ST_OK && zones->bad > 0 && !c->server.start_without) {
         text_fmt(&say,
@@ -291,6 +294,7 @@ int server_run(const struct server_options *opt)
     s->env = env_of(&s->random);
     random_fill(&s->random, &s->cookie_key, sizeof s->cookie_key);
     random_fill(&s->random, s->shared.clients.key, sizeof s->shared.clients.key);
+    random_fill(&s->random, &s->shared.rates.key, sizeof s->shared.rates.key);
     struct hash_key zone_key;
     random_fill(&s->random, &zone_key, sizeof zone_key);
     zone_hash_seed(zone_key);

@@ -11,6 +11,7 @@ struct shared {
     _Atomic(struct served *) current;
     struct qsbr qsbr;
     struct client_table clients;
+    struct rate_table rates;
     struct cache *cache; /* NULL: no resolver */
 };
 

@@ -35,9 +35,40 @@ static bool may_ask(const struct resolver *r, const struct request *rq)
     return false;
 }
 
+enum rate_salt { RATE_ALL, RATE_MISSES };
+
+static bool over_rate(const struct query *q, const struct rate_limit *l, enum rate_salt salt)
+{
+    const struct request *rq = q->rq;
+    if (LIKELY(l->per_s == 0) || rq->transport == TRANSPORT_LOCAL ||
+        netaddr_is_loopback(&rq->client))
+        return false;
+    return !rate_take(resolver_of(q)->opt->rates, l, salt, &rq->client, rq->now.mono_us);
+}
+
+/* A UDP query may have somebody else's address: an answer no larger than it, to every second one,
+ * is enough for a real client to come back over TCP (RFC 7766 section 5). */
+static COLD enum stage_result turn_away(struct query *q, const char *why)
+{
+    struct resolver *r = resolver_of(q);
+    r->count.limited++;
+    if (q->rq->transport == TRANSPORT_UDP && q->cookie_state != COOKIE_GOOD) {
+        if (r->count.limited % 2 == 0)
+            return STAGE_DROP;
+        (void)fail(q, RCODE_NOERROR, QUERY_NO_EDE);
+        q->reply.flags |= MSG_TC;
+        return STAGE_DONE;
+    }
+    (void)fail(q, RCODE_REFUSED, EDE_OTHER);
+    q->reply.ede_text = bytes_str(why);
+    return STAGE_DONE;
+}
+
 static enum stage_result access_stage(struct query *q)
 {
     struct resolver *r = resolver_of(q);
+    if (UNLIKELY(over_rate(q, &r->opt->rate, RATE_ALL)))
+        return turn_away(q, "more queries of your network than resolver.client-rate allows");
     if (LIKELY(may_ask(r, q->rq)))
         return STAGE_NEXT;
     r->count.refused++;
@@ -403,6 +434,8 @@ static enum stage_result resolve_stage(struct query *q)
         client_any(q);
         return STAGE_NEXT;
     }
+    if (UNLIKELY(over_rate(q, &r->opt->miss_rate, RATE_MISSES)))
+        return turn_away(q, "more queries of your network than resolver.client-miss-rate allows");
     r->count.cache_misses++;
     return begin_waiting(q);
 }

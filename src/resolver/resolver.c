@@ -9,6 +9,8 @@ void resolver_options_default(struct resolver_options *opt)
 {
     *opt = (struct resolver_options){.upstream_port = 53,
                                      .udp_size = LIMIT_EDNS_UDP,
+                                     .rate = {.ipv4_bits = 32, .ipv6_bits = 64},
+                                     .miss_rate = {.ipv4_bits = 32, .ipv6_bits = 64},
                                      .ipv4 = true,
                                      .ipv6 = true,
                                      .minimise = true,

@@ -18,6 +18,7 @@
 #include "cache/cache.h"
 #include "core/failures.h"
 #include "core/latency.h"
+#include "core/rate.h"
 #include "core/trace.h"
 #include "dns/rrset.h"
 #include "dnssec/anchor.h"
@@ -75,12 +76,14 @@ struct resolver_options {
     bool prime;          /* RFC 9609, at the first need */
     bool query_loopback; /* may servers be at 127.0.0.0/8 and ::1? default no */
     uint32_t ttl_min_s, ttl_max_s, negative_ttl_min_s, negative_ttl_max_s;
-    uint32_t timeout_ms;           /* for a server never asked before (376 ms in Unbound) */
-    uint32_t keepalive_ms;         /* TCP idle time told to clients (RFC 7828); 0: none */
-    uint32_t max_clients;          /* client queries waiting at once on this worker */
-    const char *identity;          /* NSID */
-    struct hash_key cookie_key;    /* RFC 9018, the same on all workers; zero: one of its own */
-    const struct anchors *anchors; /* NULL: nothing is validated */
+    uint32_t timeout_ms;               /* for a server never asked before (376 ms in Unbound) */
+    uint32_t keepalive_ms;             /* TCP idle time told to clients (RFC 7828); 0: none */
+    uint32_t max_clients;              /* client queries waiting at once on this worker */
+    struct rate_table *rates;          /* of all workers; NULL: no limits */
+    struct rate_limit rate, miss_rate; /* of one client network: all queries, and cache misses */
+    const char *identity;              /* NSID */
+    struct hash_key cookie_key;        /* RFC 9018, the same on all workers; zero: one of its own */
+    const struct anchors *anchors;     /* NULL: nothing is validated */
     const struct negative_anchor *negative;
     size_t negative_count;
     const struct route *route;
@@ -164,7 +167,8 @@ enum status resolver_resolve(struct resolver *r, const struct resolve_task *task
     COUNTER(reports, "failures told to a zone's operator (RFC 9567)")                              \
     COUNTER(pauses, "replies put aside while others had their turn")                               \
     COUNTER(bogus, "lookups whose answer failed validation")                                       \
-    COUNTER(overload, "client queries turned away at the limit")
+    COUNTER(overload, "client queries turned away at the limit")                                   \
+    COUNTER(limited, "client queries over the rate of their network")
 
 struct resolver_counters {
 #define COUNTER(name, help) uint64_t name;

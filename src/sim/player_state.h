@@ -31,6 +31,7 @@ struct player {
     struct netprefix allow[2];
     size_t allow_count;
     struct resolver_options options;
+    struct rate_table rates;
     struct sim_net net;
     struct sim *sim;
     struct arena arena, script_arena;

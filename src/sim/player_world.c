@@ -53,6 +53,8 @@ static const struct {
     RESOLVER("timeout", KIND_U32, timeout_ms),
     RESOLVER("loopback", KIND_BOOL, query_loopback),
     RESOLVER("clients", KIND_U32, max_clients),
+    RESOLVER("client-rate", KIND_U32, rate.per_s),
+    RESOLVER("client-miss-rate", KIND_U32, miss_rate.per_s),
     RESOLVER("rsa-sha1", KIND_BOOL, rsa_sha1),
     RESOLVER("aggressive", KIND_BOOL, aggressive),
     RESOLVER("error-reporting", KIND_BOOL, error_reporting),
@@ -100,6 +102,7 @@ static enum status set_options(struct player *p)
     p->options.hints = p->hints;
     p->options.hint_count = p->hint_count;
     p->options.max_clients = 1000;
+    p->options.rates = &p->rates;
     p->options.anchors = p->anchors;
     p->options.negative = p->negative;
     p->options.negative_count = p->sc->negative_count;
