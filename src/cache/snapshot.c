@@ -345,3 +345,26 @@ enum status snapshot_put(struct snapshot_load *l, struct cache *c, struct bytes 
     }
     return ST_OK;
 }
+
+enum status snapshot_put_all(struct snapshot_load *l, struct cache *c, struct bytes file,
+                             struct now now)
+{
+    if (!snapshot_is_ours(file))
+        return ST_EFORMAT;
+    for (size_t at = SNAPSHOT_MAGIC; at < file.n;) {
+        struct snapshot_block b;
+        size_t head = MIN(file.n - at, (size_t)SNAPSHOT_BLOCK_HEAD);
+        TRY(snapshot_block_read(bytes_of(file.p + at, head), &b));
+        at += SNAPSHOT_BLOCK_HEAD;
+        if (b.n > file.n - at)
+            return ST_ESHORT;
+        struct bytes content = bytes_of(file.p + at, b.n);
+        TRY(snapshot_block_check(&b, content));
+        if (b.kind == 'H')
+            TRY(snapshot_info_read(content, &l->info));
+        else if (b.kind == 'E')
+            TRY(snapshot_put(l, c, content, now));
+        at += b.n;
+    }
+    return ST_OK;
+}

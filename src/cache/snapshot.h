@@ -81,5 +81,9 @@ struct snapshot_load {
  * entry: what came before it has been put in. */
 enum status snapshot_put(struct snapshot_load *l, struct cache *c, struct bytes content,
                          struct now now) MUST_USE;
+/* A whole file that lies in memory; l's info is filled. ST_EFORMAT, ST_ESHORT: what came before the
+ * damage has been put in. */
+enum status snapshot_put_all(struct snapshot_load *l, struct cache *c, struct bytes file,
+                             struct now now) MUST_USE;
 
 #endif

@@ -86,30 +86,6 @@ static struct bytes save(struct cache *c, struct now now)
     return wr_done(&w);
 }
 
-/* As io/cache_file.c does it. */
-static enum status load(struct cache *c, struct bytes b, struct snapshot_load *l, struct now now)
-{
-    enum status st = ST_OK;
-    if (!snapshot_is_ours(b))
-        return ST_EFORMAT;
-    for (size_t p = SNAPSHOT_MAGIC; st == ST_OK && p < b.n;) {
-        struct snapshot_block head;
-        TRY(snapshot_block_read(bytes_of(b.p + p, MIN(b.n - p, (size_t)SNAPSHOT_BLOCK_HEAD)),
-                                &head));
-        p += SNAPSHOT_BLOCK_HEAD;
-        if (head.n > b.n - p)
-            return ST_ESHORT;
-        struct bytes content = bytes_of(b.p + p, head.n);
-        TRY(snapshot_block_check(&head, content));
-        if (head.kind == 'H')
-            TRY(snapshot_info_read(content, &l->info));
-        else if (head.kind == 'E')
-            st = snapshot_put(l, c, content, now);
-        p += head.n;
-    }
-    return st;
-}
-
 TEST(snapshot_brings_back_what_was_there)
 {
     struct cache *c = cache_new(1 << 20, 2, &env), *d = cache_new(4 << 20, 0, &env);
@@ -119,7 +95,7 @@ TEST(snapshot_brings_back_what_was_there)
     struct bytes b = save(c, at(500, 5));
     /* Booted anew, ten seconds later. */
     struct now later = at(0, 15);
-    CHECK_EQ(load(d, b, &l, later), ST_OK);
+    CHECK_EQ(snapshot_put_all(&l, d, b, later), ST_OK);
     CHECK_EQ(l.loaded, 6);
     CHECK_EQ(l.dropped, 1);
     CHECK_EQ(cache_stats(d).entries, 6);
@@ -161,7 +137,7 @@ TEST(snapshot_gives_way_to_what_is_known)
     l.flush = f;
     l.flushes = 2;
     struct bytes b = save(c, at(500, 5));
-    CHECK_EQ(load(d, b, &l, at(500, 6)), ST_OK);
+    CHECK_EQ(snapshot_put_all(&l, d, b, at(500, 6)), ST_OK);
     REQUIRE(get(d, "other.example.org.", RR_A, CLASS_IN, at(500, 6), &e) == CACHE_RRSET);
     CHECK_EQ(e.set.rdata[5], 7);
     CHECK_EQ(e.ttl_s, 44);
@@ -174,7 +150,7 @@ TEST(snapshot_gives_way_to_what_is_known)
     cache_free(d);
     /* The clock was set back: it is from the future. */
     d = cache_new(1 << 20, 1, &env);
-    CHECK_EQ(load(d, b, &l, (struct now){1000000, 1700000004}), ST_OK);
+    CHECK_EQ(snapshot_put_all(&l, d, b, (struct now){1000000, 1700000004}), ST_OK);
     CHECK_EQ(cache_stats(d).entries, 0);
     cache_free(d);
     arena_free(&arena);
@@ -192,7 +168,7 @@ TEST(snapshot_of_many)
         put_a(c, t, CLASS_IN, (uint8_t)i, 100);
     }
     struct bytes b = save(c, at(500, 1));
-    CHECK_EQ(load(d, b, &l, at(0, 2)), ST_OK);
+    CHECK_EQ(snapshot_put_all(&l, d, b, at(0, 2)), ST_OK);
     CHECK_EQ(cache_stats(d).entries, 20000);
     CHECK(b.n > 5 * SNAPSHOT_BLOCK);
     struct prng r = {3};
@@ -201,12 +177,12 @@ TEST(snapshot_of_many)
         uint8_t bit = (uint8_t)(1 << i % 8);
         file[p] ^= bit;
         cache_flush_all(d);
-        CHECK(load(d, b, &l, at(0, 2)) != ST_OK);
+        CHECK(snapshot_put_all(&l, d, b, at(0, 2)) != ST_OK);
         file[p] ^= bit;
     }
     for (unsigned i = 0; i < 50; i++) {
         size_t n = prng_below(&r, b.n);
-        CHECK(load(d, bytes_of(file, n), &l, at(0, 2)) != ST_OK || n < b.n);
+        CHECK(snapshot_put_all(&l, d, bytes_of(file, n), at(0, 2)) != ST_OK || n < b.n);
         CHECK(cache_stats(d).entries <= 20000);
     }
     cache_free(c);

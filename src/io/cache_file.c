@@ -8,8 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -222,6 +224,18 @@ static const char *load_file(struct cache_file *f, int fd, struct snapshot_load 
     return wrong != NULL ? wrong : load_blocks(f, &s, l);
 }
 
+/* Told at once, not when it is saved for the first time. */
+static bool folder_takes_files(const char *path)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return access(".", W_OK | X_OK) == 0;
+    int n = slash == path ? 1 : (int)(slash - path);
+    return snprintf(folder, sizeof folder, "%.*s", n, path) < (int)sizeof folder &&
+           access(folder, W_OK | X_OK) == 0;
+}
+
 static void load(struct cache_file *f)
 {
     struct snapshot_load l = {.loaded = 0};
@@ -229,7 +243,7 @@ static void load(struct cache_file *f)
     const char *wrong = NULL;
     if (fd >= 0)
         wrong = load_file(f, fd, &l);
-    else if (errno != ENOENT)
+    else if (errno != ENOENT || !folder_takes_files(f->path))
         wrong = strerror(errno);
     if (fd >= 0)
         close(fd);

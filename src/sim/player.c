@@ -1,5 +1,6 @@
 #include "sim/player.h"
 
+#include "cache/snapshot.h"
 #include "core/trace_render.h"
 #include "dns/encode.h"
 #include "dns/print.h"
@@ -286,6 +287,28 @@ static void do_break(struct player *p, const struct step *s)
         player_differs(p, s, "there is no such server");
 }
 
+/* What a server does that ends and starts again. */
+static void do_restart(struct player *p)
+{
+    enum { FILE_MAX = CACHE_BYTES * 2 };
+    struct cache *c = sim_cache(p->sim);
+    struct snapshot_info info = {.saved_wall_s = sim_now(p->sim).wall_s};
+    struct snapshot_walk walk = {.epoch = cache_epoch(c)};
+    struct snapshot_load load = {.trusted = true, .epoch = cache_epoch(c)};
+    uint8_t *file = malloc(FILE_MAX);
+    if (file == NULL)
+        return;
+    struct writer w = wr_of(file, FILE_MAX);
+    snapshot_begin(&info, &w);
+    while (snapshot_some(c, &walk, sim_now(p->sim), &w))
+        ;
+    snapshot_end(&walk, &w);
+    cache_flush_all(c);
+    if (!wr_ok(&w) || snapshot_put_all(&load, c, wr_done(&w), sim_now(p->sim)) != ST_OK)
+        cache_flush_all(c);
+    free(file);
+}
+
 static void do_step(struct player *p, const struct step *s)
 {
     switch (s->kind) {
@@ -309,6 +332,9 @@ static void do_step(struct player *p, const struct step *s)
         return;
     case STEP_FLUSH:
         cache_flush_all(sim_cache(p->sim));
+        return;
+    case STEP_RESTART:
+        do_restart(p);
         return;
     default:
         player_check(p, s);

@@ -287,6 +287,7 @@ static enum status parse_step_rest(struct parse *p, struct bytes *line, struct s
     case STEP_FIX:
         return parse_target(p, line, s);
     case STEP_FLUSH:
+    case STEP_RESTART:
         return ST_OK;
     case STEP_EXPECT:
         return parse_expect(p, line, s);
