@@ -25,6 +25,7 @@ static const char usage[] =
     "  --scenario FILE   plays scenarios (scenarios/README.md)\n"
     "  --queries N       client queries in a run (default 60)\n"
     "  --faults on|off   broken servers, packet loss, duplicates (default on)\n"
+    "  --events on|off   reloads, restarts, flushes, steps of the clock (default on)\n"
     "  --dnssec on|off|unchecked\n"
     "                    most zones are signed, and the resolver validates, or does not look\n"
     "                    (default off)\n"
@@ -36,10 +37,10 @@ static const char usage[] =
 
 struct sim_args {
     uint64_t first, last;
-    bool seeded, faults, dnssec, unchecked, lab, verbose, json;
+    bool seeded, faults, events, dnssec, unchecked, lab, verbose, json;
     unsigned queries;
     const char *data, *trace;
-    const char *scenario[256];
+    const char *scenario[1024];
     unsigned scenario_count;
 };
 
@@ -79,6 +80,8 @@ static bool read_args(int argc, char **argv, struct sim_args *a)
             ok = (a->queries = (unsigned)strtoul(v, NULL, 10)) > 0;
         else if (strcmp(o, "--faults") == 0)
             a->faults = strcmp(v, "off") != 0, ok = !a->faults || strcmp(v, "on") == 0;
+        else if (strcmp(o, "--events") == 0)
+            a->events = strcmp(v, "off") != 0, ok = !a->events || strcmp(v, "on") == 0;
         else if (strcmp(o, "--dnssec") == 0)
             a->dnssec = strcmp(v, "off") != 0, a->unchecked = strcmp(v, "unchecked") == 0,
             ok = !a->dnssec || a->unchecked || strcmp(v, "on") == 0;
@@ -144,8 +147,8 @@ static void result_text(const struct sim_args *a, uint64_t seed, const struct ru
         printf("seed %" PRIu64 ": VIOLATION: %s\n", seed, r->violation[i]);
     printf("seed %" PRIu64
            ": %u violations. Again, with every packet:\n  banyan sim --seed %" PRIu64
-           "%s%s --verbose",
-           seed, r->violations, seed, a->lab ? " --lab" : "",
+           "%s%s%s --verbose",
+           seed, r->violations, seed, a->lab ? " --lab" : "", a->events ? "" : " --events off",
            a->faults   ? a->dnssec ? " --dnssec on" : ""
            : a->dnssec ? " --faults off --dnssec on"
                        : " --faults off");
@@ -186,6 +189,7 @@ static int run_seeds(const struct sim_args *a)
 {
     struct run_options opt = {.queries = a->queries,
                               .faults = a->faults,
+                              .events = a->events,
                               .dnssec = a->dnssec,
                               .unchecked = a->unchecked,
                               .trace = a->trace};
@@ -264,7 +268,7 @@ static bool play_file(const struct sim_args *a, const char *path)
 
 int cmd_sim(int argc, char **argv)
 {
-    static struct sim_args a = {.faults = true};
+    static struct sim_args a = {.faults = true, .events = true};
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         fputs(usage, stdout);
         return argc < 2 ? 2 : 0;

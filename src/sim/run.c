@@ -38,6 +38,8 @@ struct run {
     struct oracle *oracle;
     struct sim *sim;
     struct prng r;
+    struct prng more; /* for what came later, so that older seeds stay what they were */
+    size_t cache_bytes;
     struct root_hint hints[HINTS_MAX];
     size_t hint_count;
     struct resolver_options ropt;
@@ -375,6 +377,63 @@ static void edit_zone(struct run *u)
     u->ret->updates++;
 }
 
+/* What a reload may change, at random. */
+static void vary_options(struct run *u)
+{
+    struct resolver_options *o = &u->ropt;
+    o->minimise = prng_below(&u->more, 4) > 0;
+    o->random_case = prng_below(&u->more, 3) > 0;
+    o->cookies = prng_below(&u->more, 3) > 0;
+    o->aggressive = prng_below(&u->more, 3) > 0;
+    o->nxdomain_cut = prng_below(&u->more, 4) > 0 ? NXDOMAIN_CUT_SECURE : NXDOMAIN_CUT_NO;
+    o->prefetch = (enum prefetch)prng_below(&u->more, 3);
+    o->udp_size = prng_below(&u->more, 4) > 0 ? LIMIT_EDNS_UDP : 512;
+}
+
+/* Waits until nobody waits for an answer: what a process that ends owes is not judged. */
+static void come_to_rest(struct run *u)
+{
+    for (unsigned i = 0; u->open > 0 && i < LIMIT_QUERY_MS / 1000 + 2; i++)
+        sim_run_until(u->sim, sim_now(u->sim).mono_us + 1000000);
+}
+
+/* What goes on around a resolver in its life. */
+static enum status happen(struct run *u)
+{
+    if (!u->opt->events || prng_below(&u->more, 12) != 0)
+        return ST_OK;
+    u->ret->events++;
+    switch (prng_below(&u->more, 5)) {
+    case 0:
+        log_line(u, "reload");
+        vary_options(u);
+        sim_reload(u->sim, &u->ropt);
+        return ST_OK;
+    case 1:
+        come_to_rest(u);
+        log_line(u, "restart");
+        vary_options(u);
+        return sim_restart(u->sim, &u->ropt, u->cache_bytes, prng_below(&u->more, 20000000));
+    case 2:
+        log_line(u, "everything is flushed");
+        cache_flush_all(sim_cache(u->sim));
+        return ST_OK;
+    case 3: {
+        const struct internet *in = &u->internet;
+        const struct zone *z = in->zone[prng_below(&u->more, in->zone_count)];
+        log_line(u, "a zone is flushed");
+        cache_flush_below(sim_cache(u->sim), zone_origin(z));
+        return ST_OK;
+    }
+    default: { /* less than signatures are good for at either end */
+        int64_t by = (int64_t)prng_below(&u->more, 1200) - 600;
+        log_line(u, "the clock steps by %lld s", (long long)by);
+        sim_step_wall(u->sim, by);
+        return ST_OK;
+    }
+    }
+}
+
 static void pause_between(struct run *u)
 {
     uint64_t gap;
@@ -446,10 +505,14 @@ static void trace_one(struct run *u)
 
 static enum status play(struct run *u)
 {
+    u->cache_bytes = prng_below(&u->r, 8) == 0 ? 65536 : 4u << 20;
+    u->more.s = hash_mix(u->opt->seed ^ 0x6d6f7265);
+    if (u->opt->events)
+        vary_options(u);
     struct sim_setup setup = {.seed = u->opt->seed,
                               .internet = &u->internet,
                               .resolver = &u->ropt,
-                              .cache_bytes = prng_below(&u->r, 8) == 0 ? 65536 : 4u << 20,
+                              .cache_bytes = u->cache_bytes,
                               .net = u->net,
                               .watch = {u, on_answer, on_sent, u->opt->log ? on_received : NULL}};
     u->sim = sim_new(&setup);
@@ -470,6 +533,7 @@ static enum status play(struct run *u)
         if (i == u->ret->queries / 2)
             edit_zone(u);
         pause_between(u);
+        TRY(happen(u));
     }
     check_rest(u);
     trace_one(u);

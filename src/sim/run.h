@@ -11,6 +11,7 @@ struct run_options {
     bool faults;                     /* broken servers and a bad network, as the seed says */
     const struct topology *topology; /* NULL: an Internet made up from the seed */
     bool dnssec;    /* an Internet made up is signed, too (topologies say it themselves) */
+    bool events;    /* reloads, restarts, flushes and steps of the clock between the questions */
     bool unchecked; /* signed or not, the resolver does not validate */
     const struct file_source *files; /* with a topology: where its zones are */
     const char *dir;
@@ -23,7 +24,7 @@ enum { RUN_VIOLATIONS = 8, RUN_VIOLATION_TEXT = 600 };
 
 struct run_result {
     uint64_t hash;
-    unsigned queries, answered, servfail, secure, excused, updates;
+    unsigned queries, answered, servfail, secure, excused, updates, events;
     uint64_t packets, virtual_us, most_packets; /* most for one question asked alone */
     unsigned violations; /* counted; the first RUN_VIOLATIONS are kept in words */
     char violation[RUN_VIOLATIONS][RUN_VIOLATION_TEXT];

@@ -1,5 +1,7 @@
 #include "sim/sim.h"
 
+#include "cache/snapshot.h"
+
 #include <stdlib.h>
 
 enum {
@@ -19,6 +21,8 @@ struct event {
     size_t n;
     uint8_t wire[];
 };
+
+enum { SNAPSHOT_ROOM = SNAPSHOT_MAGIC + 2 * (SNAPSHOT_BLOCK_HEAD + SNAPSHOT_BLOCK) };
 
 struct exchange {
     uint64_t id;
@@ -88,6 +92,14 @@ struct sim *sim_new(const struct sim_setup *setup)
     return s;
 }
 
+static void events_drop(struct sim *s)
+{
+    for (struct heap_node *n; (n = heap_top(&s->events)) != NULL;) {
+        heap_remove(&s->events, n);
+        free(CONTAINER_OF(n, struct event, node));
+    }
+}
+
 void sim_free(struct sim *s)
 {
     if (s == NULL)
@@ -96,13 +108,74 @@ void sim_free(struct sim *s)
         resolver_free(s->resolver);
     if (s->cache != NULL)
         cache_free(s->cache);
-    for (struct heap_node *n; (n = heap_top(&s->events)) != NULL;) {
-        heap_remove(&s->events, n);
-        free(CONTAINER_OF(n, struct event, node));
-    }
+    events_drop(s);
     heap_free(&s->events);
     arena_free(&s->scratch);
     free(s);
+}
+
+/* The cache as the file that io/cache_file.c would write. */
+static enum status cache_save(const struct sim *s, const struct hash_key *rules, struct text *out)
+{
+    uint8_t *block = malloc(SNAPSHOT_ROOM);
+    struct snapshot_walk walk = {.epoch = cache_epoch(s->cache)};
+    bool more = true;
+    if (block == NULL)
+        return ST_ENOMEM;
+    struct writer w = wr_of(block, SNAPSHOT_ROOM);
+    snapshot_begin(&(struct snapshot_info){s->now.wall_s, *rules}, &w);
+    while (more) {
+        more = snapshot_some(s->cache, &walk, s->now, &w);
+        struct bytes b = wr_done(&w);
+        text_bytes(out, (const char *)b.p, b.n);
+        w = wr_of(block, SNAPSHOT_ROOM);
+    }
+    free(block);
+    return ST_OK;
+}
+
+static void cache_bring_back(struct sim *s, const struct hash_key *rules, struct bytes file)
+{
+    struct snapshot_load l = {.epoch = cache_epoch(s->cache)};
+    struct snapshot_block head;
+    for (size_t p = SNAPSHOT_MAGIC; p + SNAPSHOT_BLOCK_HEAD <= file.n; p += head.n) {
+        if (snapshot_block_read(bytes_of(file.p + p, SNAPSHOT_BLOCK_HEAD), &head) != ST_OK ||
+            head.n > file.n - p - SNAPSHOT_BLOCK_HEAD)
+            return;
+        p += SNAPSHOT_BLOCK_HEAD;
+        struct bytes content = bytes_of(file.p + p, head.n);
+        if (head.kind == 'H' && snapshot_info_read(content, &l.info) == ST_OK)
+            l.trusted = memcmp(&l.info.rules, rules, sizeof *rules) == 0;
+        else if (head.kind == 'E' && snapshot_put(&l, s->cache, content, s->now) != ST_OK)
+            return;
+    }
+}
+
+void sim_reload(struct sim *s, const struct resolver_options *opt)
+{
+    resolver_swap(s->resolver, opt);
+}
+
+enum status sim_restart(struct sim *s, const struct resolver_options *opt, size_t cache_bytes,
+                        uint64_t down_us)
+{
+    struct text file = text_heap(64u << 20);
+    struct hash_key rules = resolver_trust_digest(opt);
+    enum status st = cache_save(s, &rules, &file);
+    resolver_free(s->resolver);
+    cache_free(s->cache);
+    s->resolver = NULL;
+    s->exchange_count = 0;
+    events_drop(s);
+    s->now.mono_us += down_us;
+    s->now.wall_s += down_us / 1000000;
+    s->cache = cache_new(cache_bytes, 1, &s->env);
+    if (s->cache != NULL)
+        s->resolver = resolver_new(opt, s->cache, &s->env);
+    if (st == ST_OK && s->resolver != NULL)
+        cache_bring_back(s, &rules, bytes_of(file.p, file.n));
+    text_free(&file);
+    return s->resolver != NULL ? st : ST_ENOMEM;
 }
 
 static struct event *post(struct sim *s, enum event_kind kind, uint64_t delay_us, struct bytes wire)

@@ -67,6 +67,12 @@ struct now sim_now(const struct sim *s);
 struct resolver *sim_resolver(struct sim *s);
 struct cache *sim_cache(struct sim *s);
 const struct env *sim_env(struct sim *s);
+/* As a reload does: other options, everything else stays. */
+void sim_reload(struct sim *s, const struct resolver_options *opt);
+/* The process ends and another one begins after down_us: what is on its way is lost, and so are the
+ * questions that wait; the cache comes back out of a snapshot. ST_ENOMEM. */
+enum status sim_restart(struct sim *s, const struct resolver_options *opt, size_t cache_bytes,
+                        uint64_t down_us) MUST_USE;
 /* Moves the wall clock alone, as a person or NTP does. */
 void sim_step_wall(struct sim *s, int64_t by_s);
 

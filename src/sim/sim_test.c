@@ -527,6 +527,28 @@ TEST(seeds)
     }
 }
 
+/* With reloads, restarts out of a snapshot, flushes and steps of the clock in between. */
+TEST(seeds_with_events)
+{
+    struct diag_sink sink = {.emit = print_diag};
+    unsigned events = 0;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct run_result r;
+        struct run_options opt = {.seed = seed,
+                                  .faults = seed % 4 != 0,
+                                  .events = true,
+                                  .dnssec = seed % 8 == 0,
+                                  .queries = 40};
+        bool ok =
+            run_seed(&opt, &sink, &r) == ST_OK && r.violations == 0 && r.answered == r.queries;
+        report(&r);
+        events += r.events;
+        test_point(ok, "events, seed %llu: %u answers, %u events", (unsigned long long)seed,
+                   r.answered, r.events);
+    }
+    CHECK(events > 100);
+}
+
 TEST(seeds_of_signed_worlds)
 {
     struct diag_sink sink = {.emit = print_diag};
