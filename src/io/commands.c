@@ -147,6 +147,23 @@ static size_t summary_rows(const struct survey *s, struct control_stat *v, size_
     return n + ARRAY_LEN(rows);
 }
 
+/* What is kept of the cache while the server does not run. */
+static size_t cache_file_rows(const struct server *s, struct control_stat *v, size_t n)
+{
+    struct cache_file_state f;
+    if (s->cache_file == NULL)
+        return n;
+    cache_file_state(s->cache_file, &f);
+    const struct control_stat rows[] = {
+        {"cache", "file_loaded", "entries read from the cache's file at the start", f.loaded},
+        {"cache", "file_saved", "entries written to it last time", f.saved},
+        {"cache", "file_saves", "times it was written", f.saves},
+        {"cache", "file_failures", "times it could not be written", f.failures},
+    };
+    memcpy(v + n, rows, sizeof rows);
+    return n + ARRAY_LEN(rows);
+}
+
 static size_t survey_rows(const struct survey *s, struct control_stat *v)
 {
     size_t n = 0;
@@ -175,6 +192,7 @@ static size_t survey_rows(const struct survey *s, struct control_stat *v)
         };
         memcpy(v + n, cache, sizeof cache);
         n += ARRAY_LEN(cache);
+        n = cache_file_rows(s->server, v, n);
     }
 #define COUNTER(name, help) v[n++] = (struct control_stat){"transport", #name, help, s->io.name};
     IO_COUNTERS(COUNTER)
