@@ -370,6 +370,11 @@ static enum stage_result overload(struct query *q, const char *why)
 {
     struct resolver *r = resolver_of(q);
     r->count.overload++;
+    if (r->opt->serve_stale && stale_answer(q, bytes_str(why))) {
+        r->count.stale++;
+        client_any(q);
+        return STAGE_NEXT;
+    }
     (void)fail(q, RCODE_SERVFAIL, EDE_OTHER);
     q->reply.ede_text = bytes_str(why);
     incident_at_once(q, WHY_OVERLOADED, why);

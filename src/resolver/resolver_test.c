@@ -704,6 +704,28 @@ TEST(overload_is_not_remembered)
     end(&w);
 }
 
+/* Who may not wait is told what is known still (RFC 8767 section 4). */
+TEST(overload_is_answered_stale)
+{
+    static struct world w;
+    memset(&w, 0, sizeof w);
+    begin(&w, "");
+    CHECK_EQ(submit(&w, "www.example.org.", 1), OUTCOME_LATER);
+    pump(&w);
+    w.now.mono_us += 86400000000u;
+    w.now.wall_s += 86400;
+    w.opt.max_clients = 1;
+    CHECK_EQ(submit(&w, "a.example.org.", 2), OUTCOME_LATER); /* the only place */
+    CHECK_EQ(submit(&w, "www.example.org.", 3), OUTCOME_ANSWER);
+    CHECK_EQ(get_be16(w.out + 2) & 15, RCODE_SERVFAIL);
+    w.opt.serve_stale = true;
+    CHECK_EQ(submit(&w, "www.example.org.", 4), OUTCOME_ANSWER);
+    CHECK_EQ(get_be16(w.out + 2) & 15, RCODE_NOERROR);
+    CHECK_EQ(get_be16(w.out + 6), 1);
+    pump(&w);
+    end(&w);
+}
+
 /* What clients were refused or failed is kept, and answers that are good are not. */
 TEST(failures_of_clients_are_kept)
 {
