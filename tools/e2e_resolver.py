@@ -272,8 +272,8 @@ def by_name(table):
 
 # --- the resolver and its clients --------------------------------------------------------------------
 
-def ask(where, name, kind='A', source=None, timeout=12, edns=True, tcp=False, **flags):
-    m = dns.message.make_query(N(name), kind, use_edns=0 if edns else False, payload=1232)
+def ask(where, name, kind='A', source=None, timeout=12, edns=True, tcp=False, rdclass='IN', **flags):
+    m = dns.message.make_query(N(name), kind, rdclass, use_edns=0 if edns else False, payload=1232)
     if flags.get('rd') is False:
         m.flags &= ~dns.flags.RD
     if flags.get('cd'):

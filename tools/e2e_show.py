@@ -11,6 +11,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import dns.rcode  # noqa: E402
+import dns.rdataclass  # noqa: E402
 import e2e_resolver as e  # noqa: E402
 from e2e_resolver import NET, ok  # noqa: E402
 
@@ -109,6 +110,22 @@ def part_stats(w, r):
     ok(x['miss_p99_us'] > 350000 and x['miss_p50_us'] <= x['miss_p99_us'], 'times', x)
 
 
+def part_why(w, r):
+    def why(name, rdtype='TXT'):
+        return r.ask(name, rdtype, rdclass=dns.rdataclass.CH)
+
+    def words(a):
+        return b''.join(x for rr in a.answer for y in rr for x in y.strings).decode()
+
+    a = why('www.lame.test.A.explain.banyan')
+    ok(e.rcode(a) == 'NOERROR' and f'{NET}.4' in words(a) and 'operator of lame.test.' in words(a), 'told over DNS', words(a))
+    a = why('www.good.test.A.explain.banyan')
+    ok('192.0.2.80' in words(a) and 'Nothing is wrong' in words(a) and a.answer[0].ttl == 0, 'what is good, too', words(a))
+    ok(e.rcode(why('www.good.test.XYZ.explain.banyan')) == 'FORMERR', 'no such type')
+    ok(e.rcode(why('www.good.test.A.explain.banyan', 'A')) == 'REFUSED', 'only as text')
+    ok(rows(r, 'failures', '--below', 'explain.banyan') == [], 'which is no failure of its own')
+
+
 def part_many(w, r):
     names = [f'n{i}.refuses.test' for i in range(1100)]
     for i in range(0, len(names), 100):
@@ -123,7 +140,7 @@ def main():
     w = build()
     try:
         with e.Resolver(w, serve_stale=False) as r:
-            for part in (part_failures, part_slow, part_servers, part_stats, part_many):
+            for part in (part_failures, part_slow, part_servers, part_stats, part_why, part_many):
                 part(w, r)
     finally:
         w.stop = True

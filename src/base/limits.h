@@ -221,6 +221,8 @@ enum {
     /* NSEC3 hashes that a search for denials already known may take (RFC 8198), iterations counted:
      * PowerDNS 150. And never more than leaves half of LIMIT_QUERY_HASHES for validation. */
     LIMIT_DENIAL_HASHES = 150,
+    /* Explanations over DNS under way at once, on one worker: each has a cache of its own. */
+    LIMIT_EXPLANATIONS = 4,
     /* Error reports of one worker in a second (RFC 9567 section 6: dampening). */
     LIMIT_REPORTS_S = 10,
 };

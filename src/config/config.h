@@ -129,7 +129,7 @@ struct config {
             struct config_route *v;
             size_t n;
         } forward_zones, stub_zones;
-        struct config_prefixes allow, private_addresses;
+        struct config_prefixes allow, private_addresses, explain_clients;
         bool open_with_zones;
         struct config_addrs outgoing;
         uint32_t upstream_port, udp_size;

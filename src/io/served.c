@@ -195,6 +195,8 @@ static enum status set_resolver(struct served *s, const struct served_how *how, 
     resolver_options_default(r);
     r->allow = c->resolver.allow.v;
     r->allow_count = c->resolver.allow.n;
+    r->explain = c->resolver.explain_clients.v;
+    r->explain_count = c->resolver.explain_clients.n;
     r->private_nets = c->resolver.private_addresses.v;
     r->private_count = c->resolver.private_addresses.n;
     r->outgoing = c->resolver.outgoing.v;

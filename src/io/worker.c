@@ -9,8 +9,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
-/* Does the question belong to a zone of ours (or to the CHAOS class), and not to the resolver? What
- * cannot be read is the resolver's to refuse. */
+/* Does the question belong to a zone of ours (or to the CHAOS class, where servers tell of
+ * themselves), and not to the resolver? What cannot be read is the resolver's to refuse. */
 static bool is_local(const struct worker *w, struct bytes m)
 {
     size_t n;
@@ -19,7 +19,7 @@ static bool is_local(const struct worker *w, struct bytes m)
         return false;
     uint16_t type = get_be16(m.p + 12 + n), rclass = get_be16(m.p + 14 + n);
     if (rclass == CLASS_CH)
-        return true;
+        return !resolver_explains(m.p + 12);
     return w->served->has_zones &&
            zone_table_find(w->served->zones->table, m.p + 12, type == RR_DS) != NULL;
 }

@@ -325,6 +325,7 @@ void client_free(struct resolver *r, struct client *c)
     list_remove(&c->by_patience);
     r->client_count--;
     r->waiting[c->slot]--;
+    r->explains -= c->explain;
     free(c);
 }
 
@@ -344,7 +345,7 @@ static bool may_wait(const struct resolver *r, const struct request *rq)
            (slot == CLIENT_SLOTS || r->waiting[slot] < share);
 }
 
-static struct client *client_new(struct resolver *r, const struct request *rq)
+struct client *client_new(struct resolver *r, const struct request *rq)
 {
     struct client *c = malloc(sizeof *c + rq->wire.n);
     if (c == NULL)
@@ -553,7 +554,9 @@ size_t client_answer(struct resolver *r, struct client *c, struct lookup *l, str
     struct query *q = &r->query;
     if (!client_question(r, c, now))
         return 0;
-    if (l != NULL)
+    if (l != NULL && c->explain)
+        why_fill(q, l);
+    else if (l != NULL)
         fill(q, l, text);
     else if (local_stage(q) != STAGE_DONE)
         return 0;

@@ -28,6 +28,8 @@ static enum stage_result chaos(struct query *q)
     const struct resolver *r = q->role;
     const struct question *ask = &q->in.q;
     const char *text = NULL;
+    if (why_asked(ask))
+        return why_begin(q);
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (name_equal((const uint8_t *)names[i].name, ask->name.w))
             text = names[i].version ? "Banyan " BANYAN_VERSION : r->opt->identity;

@@ -113,6 +113,7 @@ struct client {
     struct list by_stale, by_patience; /* in the resolver's lists of those names */
     uint64_t asked_us;                 /* mono time */
     bool give_up;                      /* in resolver.early: without an answer */
+    bool explain;                      /* why.c: is told how it went */
     uint32_t slot;                     /* in resolver.waiting */
     size_t out_cap;
     struct resolve_task task; /* WAIT_TASK; its name is not used past the start */
@@ -337,6 +338,7 @@ struct resolver {
     struct list ready, lookups, done;
     struct list later; /* lookups that go on in a later turn */
     uint32_t lookup_count, client_count;
+    uint32_t explains;                  /* clients of why.c */
     uint32_t waiting[CLIENT_SLOTS + 1]; /* questions of each client, by keyed hash */
     struct lookup **table;              /* in flight, by question */
     uint32_t table_mask;
@@ -690,6 +692,13 @@ bool client_question(struct resolver *r, struct client *c, struct now now);
 extern const struct role resolver_role;
 /* Writes the answer for one who waited; returns its size, 0 for none. */
 size_t client_answer(struct resolver *r, struct client *c, struct lookup *l, struct now now);
+/* A client that waits, with its question kept; NULL: no memory. */
+struct client *client_new(struct resolver *r, const struct request *rq) MUST_USE;
+
+/* why.c: is this a question for an explanation? Begins one; puts its words into the answer. */
+bool why_asked(const struct question *ask);
+enum stage_result why_begin(struct query *q);
+void why_fill(struct query *q, const struct lookup *l);
 void client_free(struct resolver *r, struct client *c);
 
 #endif

@@ -65,6 +65,8 @@ struct resolver_options {
     const struct netaddr
         *outgoing; /* source addresses to use, at most one of each family; may be none */
     size_t outgoing_count;
+    const struct netprefix *explain; /* clients that are told why (why.c); may be none */
+    size_t explain_count;
     uint16_t upstream_port; /* 53 but in a lab */
     uint16_t udp_size;      /* EDNS size, both ways */
     bool ipv4, ipv6;        /* families to use upstream */
@@ -99,6 +101,9 @@ struct resolver_options {
     uint32_t stale_recheck_s; /* not tried again for so long, when that has failed */
     bool aggressive;          /* denial records answer what was not asked (RFC 8198) */
 };
+
+/* Is it a name of class CHAOS that asks for an explanation (why.c)? */
+bool resolver_explains(const uint8_t *name);
 
 void resolver_options_default(struct resolver_options *opt);
 
