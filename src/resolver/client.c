@@ -273,6 +273,11 @@ static FLATTEN bool from_cache(struct query *q)
         q->rq->wire.p + MSG_HEADER; /* the encoder points to it without a search */
     uint16_t type = client_type(q);
     struct least least = {CACHE_SECURE, 0, name};
+    struct local_answer local;
+    if (UNLIKELY(q->name != NULL)) { /* where an alias of our own leads */
+        name = q->name;
+        least.trust = CACHE_INSECURE;
+    }
     struct cache_entry e;
     arena_reset(&r->scratch);
     for (unsigned i = 0; i < LIMIT_CHAIN; i++) {
@@ -314,6 +319,8 @@ static FLATTEN bool from_cache(struct query *q)
             return true;
         }
         name = e.set.rdata + 2;
+        if (local_says(r, name, type, &local)) /* the lookup puts it in */
+            return false;
     }
     return false;
 }
@@ -436,7 +443,7 @@ static enum stage_result resolve_stage(struct query *q)
     q->answer.n = 0;
     if ((q->in.h.flags & MSG_RD) == 0) /* what the cache does not hold is not ours to tell */
         return fail(q, RCODE_REFUSED, EDE_NOT_AUTHORITATIVE);
-    if (r->opt->serve_stale && stale_at_once(q)) {
+    if (r->opt->serve_stale && q->name == NULL && stale_at_once(q)) {
         client_any(q);
         return STAGE_NEXT;
     }

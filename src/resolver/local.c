@@ -1,8 +1,8 @@
 /* What is answered without asking anybody: the server's own names (RFC 4892), types that are no
- * data, special names (RFC 6761, RFC 7686). */
+ * data, own records and names with a special meaning (local_data.h). */
 #include "resolver/machine.h"
 
-enum { EDE_INVALID_QUERY_TYPE = 30, TYPE_NXNAME = 128, TYPE_DATA_END = 127, LOCAL_TTL_S = 10800 };
+enum { EDE_INVALID_QUERY_TYPE = 30, TYPE_NXNAME = 128, EDE_BLOCKED = 15, TYPE_DATA_END = 127 };
 
 static struct rrset one_record(const uint8_t *owner, uint16_t type, uint16_t rclass, uint32_t ttl,
                                const uint8_t *packed)
@@ -71,37 +71,75 @@ static enum stage_result meta_type(struct query *q, uint16_t type)
     }
 }
 
-static enum stage_result denied(struct query *q, const uint8_t *zone, unsigned rcode)
+/* A network's own servers go before the special meaning of a name. */
+static bool routed(const struct resolver *r, const uint8_t *name, const uint8_t *zone)
 {
-    /* localhost. nobody.invalid. 1 3600 1200 604800 10800 */
-    static const uint8_t soa[] = {0,   47,  9,   108, 111, 99,  97,  108, 104, 111, 115, 116, 0,
-                                  6,   110, 111, 98,  111, 100, 121, 7,   105, 110, 118, 97,  108,
-                                  105, 100, 0,   0,   0,   0,   1,   0,   0,   14,  16,  0,   0,
-                                  4,   176, 0,   9,   58,  128, 0,   0,   42,  48};
-    struct rrset set = one_record(zone, RR_SOA, CLASS_IN, LOCAL_TTL_S, soa);
-    answer_put(&q->answer, SECTION_AUTHORITY, ANSWER_NEGATIVE, false, &set);
-    q->reply.rcode = (uint16_t)rcode;
-    q->shape = rcode == RCODE_NXDOMAIN ? SHAPE_NXDOMAIN : SHAPE_NODATA;
+    for (size_t i = 0; i < r->opt->route_count; i++)
+        if (name_in(name, r->opt->route[i].zone.w) && name_in(r->opt->route[i].zone.w, zone))
+            return true;
+    return false;
+}
+
+static COLD bool looked_up(const struct resolver *r, const uint8_t *name, uint16_t type,
+                           struct local_answer *ret)
+{
+    return local_data_find(r->opt->local, name, type, ret) != LOCAL_NOTHING &&
+           (ret->at == NULL || ret->says == LOCAL_ALIAS || ret->says == LOCAL_DATA ||
+            !routed(r, name, ret->at));
+}
+
+bool local_says(const struct resolver *r, const uint8_t *name, uint16_t type,
+                struct local_answer *ret)
+{
+    if (r->opt->local == NULL)
+        return false;
+    const uint8_t *top = name;
+    while (top[0] != 0 && top[1 + top[0]] != 0)
+        top += 1 + top[0];
+    return UNLIKELY(!local_data_silent(r->opt->local, top)) && looked_up(r, name, type, ret);
+}
+
+static enum stage_result settled(struct query *q, const struct local_answer *a)
+{
+    struct resolver *r = q->role;
+    r->count.local++;
+    q->reply.flags |= MSG_AA;
+    if (a->blocked)
+        q->reply.ede = EDE_BLOCKED;
+    if (a->says == LOCAL_DATA || a->says == LOCAL_ALIAS) {
+        q->shape = SHAPE_ANSWER;
+        return STAGE_DONE;
+    }
+    answer_put(&q->answer, SECTION_AUTHORITY, ANSWER_NEGATIVE, false, &a->soa);
+    q->reply.rcode = a->says == LOCAL_SAYS_NXDOMAIN ? RCODE_NXDOMAIN : RCODE_NOERROR;
+    q->shape = a->says == LOCAL_SAYS_NXDOMAIN ? SHAPE_NXDOMAIN : SHAPE_NODATA;
     return STAGE_DONE;
 }
 
-static enum stage_result localhost(struct query *q, const uint8_t *zone)
+/* Along the aliases; where they lead out of what is known here, q->name is where to go on. */
+static COLD enum stage_result answered(struct query *q, struct local_answer *a)
 {
-    static const uint8_t v4[] = {0, 4, 127, 0, 0, 1};
-    static const uint8_t v6[] = {0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-    const struct question *ask = &q->in.q;
-    if (ask->type != RR_A && ask->type != RR_AAAA)
-        return denied(q, zone, RCODE_NOERROR);
-    struct rrset set =
-        one_record(ask->name.w, ask->type, CLASS_IN, LOCAL_TTL_S, ask->type == RR_A ? v4 : v6);
-    answer_put(&q->answer, SECTION_ANSWER, ANSWER_DATA, false, &set);
-    q->shape = SHAPE_ANSWER;
-    return STAGE_DONE;
+    const struct resolver *r = q->role;
+    uint16_t type = q->in.q.type;
+    for (unsigned i = 0; i < LIMIT_CHAIN; i++) {
+        if (a->says == LOCAL_SAYS_REFUSED)
+            return query_error(q, RCODE_REFUSED, EDE_BLOCKED);
+        if (a->says == LOCAL_DATA || a->says == LOCAL_ALIAS)
+            answer_put(&q->answer, SECTION_ANSWER,
+                       a->says == LOCAL_ALIAS ? ANSWER_ALIAS : ANSWER_DATA, false, &a->set);
+        if (a->says != LOCAL_ALIAS)
+            return settled(q, a);
+        q->name = a->set.rdata + 2;
+        if (!local_says(r, q->name, type, a))
+            return STAGE_NEXT;
+    }
+    return query_error(q, RCODE_SERVFAIL, QUERY_NO_EDE);
 }
 
 enum stage_result local_stage(struct query *q)
 {
     const struct question *ask = &q->in.q;
+    struct local_answer a;
     uint16_t type = ask->type;
     if (UNLIKELY(q->in.has_tsig)) /* RFC 8945 section 5.2.1: no key of ours */
         return query_error(q, RCODE_NOTAUTH, QUERY_NO_EDE);
@@ -112,24 +150,43 @@ enum stage_result local_stage(struct query *q)
         if (s != STAGE_NEXT)
             return s;
     }
-    if (ask->labels == 0)
-        return STAGE_NEXT;
-    const uint8_t *top = name_skip(ask->name.w, ask->labels - 1u);
-    switch (top[0]) {
-    case 9: /* RFC 6761 section 6.3 */
-        if (name_equal(top, (const uint8_t *)"\11localhost"))
-            return localhost(q, top);
-        break;
-    case 7: /* RFC 6761 section 6.4 */
-        if (name_equal(top, (const uint8_t *)"\7invalid"))
-            return denied(q, top, RCODE_NXDOMAIN);
-        break;
-    case 5: /* RFC 7686 section 2 */
-        if (name_equal(top, (const uint8_t *)"\5onion"))
-            return denied(q, top, RCODE_NXDOMAIN);
-        break;
-    default:
-        break;
+    return local_says(q->role, ask->name.w, type, &a) ? answered(q, &a) : STAGE_NEXT;
+}
+
+/* --- on the way of a lookup --- */
+
+static bool kept(struct lookup *l, struct rrset *set)
+{
+    set->owner = arena_dup(&l->arena, set->owner, name_len(set->owner));
+    set->rdata = arena_dup(&l->arena, set->rdata, set->rdata_size);
+    return set->owner != NULL && set->rdata != NULL;
+}
+
+bool local_lookup(struct resolver *r, struct lookup *l, struct now now)
+{
+    struct local_answer a;
+    /* Only for clients: where a zone's servers are is the zone's business. */
+    if ((l->depth > 0 && l->at == l->name.w) || !local_says(r, l->at, l->type, &a))
+        return false;
+    struct trace_detail d = {.name = l->at, .type = l->type};
+    bool data = a.says == LOCAL_DATA || a.says == LOCAL_ALIAS;
+    note(l, now, WHY_LOCAL, &d);
+    lookup_trust(l, CACHE_INSECURE, 0);
+    if (!kept(l, data ? &a.set : &a.soa)) {
+        lookup_overload(r, l, "out of memory", now);
+        return true;
     }
-    return STAGE_NEXT;
+    if (data)
+        lookup_answer(l, &a.set, NULL);
+    else
+        l->soa = a.soa;
+    if (a.says == LOCAL_ALIAS)
+        lookup_alias(r, l, a.set.rdata + 2, now);
+    else if (data)
+        lookup_end(r, l, WHY_ANSWERED, RCODE_NOERROR, "known here", now);
+    else if (a.says == LOCAL_SAYS_NODATA)
+        lookup_end(r, l, WHY_ANSWERED_NODATA, RCODE_NOERROR, NULL, now);
+    else /* an alias may not lead to what is refused either */
+        lookup_end(r, l, WHY_ANSWERED_NXDOMAIN, RCODE_NXDOMAIN, NULL, now);
+    return true;
 }

@@ -240,6 +240,8 @@ static void from_cache(struct resolver *r, struct lookup *l, struct now now)
             l->phase = PHASE_CUT;
         return;
     }
+    if (r->opt->local != NULL && local_lookup(r, l, now))
+        return;
     if (l->refresh) {
         l->refresh = false;
         note(l, now, WHY_PREFETCH, &d);

@@ -4,8 +4,9 @@
  *     early.c      clients that are answered, or given up, before their lookup ends
  *     stale.c      answers out of data that has run out (RFC 8767)
  *     prefetch.c   answers fetched anew before they run out
- *     local.c      what is answered without asking anybody: CHAOS, special names, types that are
- * none inflight.c   lookups in flight: equal questions joined, sub-queries, loops among them
+ *     local.c      what is answered without asking anybody: CHAOS, types that are none
+ *     local_data.c own records and zones, special names; local_hosts.c: those of a hosts file
+ *     inflight.c    lookups in flight: equal questions joined, sub-queries, loops among them
  *     lookup.c     one question on its way: from the cache through zone cuts to its end
  *     delegation.c the zone to ask: its servers and their addresses, from the cache or the hints
  *     prime.c      the first zone (RFC 9609)
@@ -640,6 +641,11 @@ void signature_words(const struct trust_result *by, struct now now, struct text 
 
 /* local.c */
 enum stage_result local_stage(struct query *q);
+/* Whether something is said of a name here: then nobody else is asked, nor the cache. */
+bool local_says(const struct resolver *r, const uint8_t *name, uint16_t type,
+                struct local_answer *ret);
+/* Ends the lookup, or sends it on along an alias, with local data; false: there is none. */
+bool local_lookup(struct resolver *r, struct lookup *l, struct now now);
 
 /* early.c */
 void early_init(struct resolver *r);

@@ -23,6 +23,7 @@
 #include "dns/rrset.h"
 #include "dnssec/anchor.h"
 #include "query/request.h"
+#include "resolver/local_data.h"
 #include "resolver/servers.h"
 
 /* Whether "no such name" holds for all names below it, too (RFC 8020): from anybody, or only where
@@ -77,6 +78,9 @@ struct resolver_options {
     enum nxdomain_cut nxdomain_cut;
     bool prime;          /* RFC 9609, at the first need */
     bool query_loopback; /* may servers be at 127.0.0.0/8 and ::1? default no */
+    bool query_private;  /* at private addresses (RFC 1918 and others)? default yes */
+    bool harden_glue;    /* addresses with a referral count only inside the zone that refers */
+    bool minimal_any;    /* RFC 8482 */
     uint32_t ttl_min_s, ttl_max_s, negative_ttl_min_s, negative_ttl_max_s;
     uint32_t timeout_ms;               /* for a server never asked before (376 ms in Unbound) */
     uint32_t keepalive_ms;             /* TCP idle time told to clients (RFC 7828); 0: none */
@@ -90,8 +94,9 @@ struct resolver_options {
     size_t negative_count;
     const struct route *route;
     size_t route_count;
-    bool rsa_sha1;        /* algorithms 5 and 7 count (RFC 9905: no) */
-    bool error_reporting; /* RFC 9567 */
+    const struct local_data *local; /* what is answered without asking anybody, or NULL */
+    bool rsa_sha1;                  /* algorithms 5 and 7 count (RFC 9905: no) */
+    bool error_reporting;           /* RFC 9567 */
     enum prefetch prefetch;
     uint32_t patience_ms;     /* UDP clients that may be forged get no answer later; 0: they do */
     bool serve_stale;         /* RFC 8767 */
@@ -154,6 +159,7 @@ enum status resolver_resolve(struct resolver *r, const struct resolve_task *task
 #define RESOLVER_COUNTERS(COUNTER)                                                                 \
     COUNTER(queries, "queries from clients")                                                       \
     COUNTER(refused, "queries refused by access control")                                          \
+    COUNTER(local, "client queries answered with local data or for names with a special meaning")  \
     COUNTER(cache_hits, "client queries answered from the cache")                                  \
     COUNTER(cache_misses, "client queries that needed work")                                       \
     COUNTER(stale, "client queries answered with data that has run out (RFC 8767)")                \

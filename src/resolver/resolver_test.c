@@ -46,6 +46,7 @@ struct world {
     struct env env;
     struct resolver_options opt;
     struct root_hint hint;
+    struct local_data *local;
     struct cache *cache;
     struct resolver *r;
     struct now now;
@@ -201,6 +202,9 @@ static void begin(struct world *w, const char *lines)
     w->opt.hints = &w->hint;
     w->opt.hint_count = 1;
     w->opt.ipv6 = false;
+    w->local = local_data_new(&(struct hash_key){5, 6});
+    CHECK_EQ(local_data_special(w->local, NULL, 0), ST_OK);
+    w->opt.local = w->local;
     w->now = (struct now){1000000, 1700000000};
     w->cache = cache_new(1 << 20, 1, &w->env);
     w->r = resolver_new(&w->opt, w->cache, &w->env);
@@ -213,6 +217,7 @@ static void end(struct world *w)
     CHECK_EQ(w->r->exchange_count, 0);
     resolver_free(w->r);
     cache_free(w->cache);
+    local_data_free(w->local);
 }
 
 static void ask(struct world *w, const char *q)
