@@ -212,7 +212,8 @@ static enum status special_records(struct local_data *d, const uint8_t *zone)
     for (size_t i = 0; i < ARRAY_LEN(loopback); i++) {
         TRY(name_from(loopback[i], &n));
         e = node_get(d, n.w);
-        if (name_in(n.w, zone) && e != NULL && e->sets == NULL)
+        if (name_in(n.w, zone) && e != NULL && set_of(e, RR_PTR) == NULL &&
+            set_of(e, RR_CNAME) == NULL)
             TRY(local_data_add(d, n.w, RR_PTR, LOCAL_TTL_S,
                                bytes_of(made_ns + 2, sizeof made_ns - 2)));
     }
