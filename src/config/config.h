@@ -59,6 +59,22 @@ struct config_route {
     bool fallback;
 };
 
+struct config_local_zone {
+    const uint8_t *zone;
+    uint32_t kind; /* as enum local_kind of resolver/ */
+    const char *file;
+};
+
+struct config_names {
+    const uint8_t **v;
+    size_t n;
+};
+
+struct config_strings {
+    const char **v;
+    size_t n;
+};
+
 struct config_anchor {
     const char *file;
 };
@@ -77,7 +93,7 @@ struct config_secret {
     uint8_t key[16];
 };
 
-enum { CONFIG_ROWS_MAX = 128 };
+enum { CONFIG_ROWS_MAX = 160 };
 
 /* Strings are NULL where the option is unset. */
 struct config {
@@ -129,6 +145,14 @@ struct config {
             struct config_route *v;
             size_t n;
         } forward_zones, stub_zones;
+        struct {
+            struct config_local_zone *v;
+            size_t n;
+        } local_zones;
+        struct config_strings local_data, hosts_files;
+        struct config_names special_zones_except;
+        const char *root_zone;
+        bool special_zones, query_private, harden_glue, minimal_any;
         struct config_prefixes allow, private_addresses, explain_clients;
         bool open_with_zones;
         struct config_addrs outgoing;

@@ -174,6 +174,21 @@ static void check_row(const struct option *o)
         test_point(!accepts(o, "192.0.2.1/24") && !accepts(o, "192.0.2.0/33"), "%s refuses others",
                    o->path);
         break;
+    case OPT_NAMES:
+        test_point(accepts(o, "example.org") && accepts(o, "[ a, b.c ]"), "%s takes names",
+                   o->path);
+        test_point(!accepts(o, "a..b"), "%s refuses others", o->path);
+        break;
+    case OPT_RECORDS:
+        test_point(accepts(o, "[ 'a.b 300 A 192.0.2.1', 'b TXT \"x y\"' ]"), "%s takes records",
+                   o->path);
+        test_point(!accepts(o, "a.b A 192.0.2") && !accepts(o, "a.b") && !accepts(o, "''"),
+                   "%s refuses others", o->path);
+        break;
+    case OPT_PATHS:
+        test_point(accepts(o, "a") && accepts(o, "[ a, /b/c ]"), "%s takes paths", o->path);
+        test_point(!accepts(o, "''"), "%s refuses others", o->path);
+        break;
     case OPT_SECTION:
     case OPT_ITEMS:
         break;

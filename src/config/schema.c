@@ -46,7 +46,8 @@ bool option_below(const struct option *o, const char *parent)
 
 bool option_is_list(const struct option *o)
 {
-    return o->type == OPT_ADDRESSES || o->type == OPT_HOSTS || o->type == OPT_PREFIXES;
+    return o->type == OPT_ADDRESSES || o->type == OPT_HOSTS || o->type == OPT_PREFIXES ||
+           o->type == OPT_NAMES || o->type == OPT_RECORDS || o->type == OPT_PATHS;
 }
 
 bool option_choice(const struct option *o, unsigned i, struct bytes *ret)
@@ -121,6 +122,15 @@ void option_type_text(const struct option *o, struct text *out)
         break;
     case OPT_PREFIXES:
         text_str(out, "a list of prefixes, such as 192.0.2.0/24");
+        break;
+    case OPT_NAMES:
+        text_str(out, "a list of domain names");
+        break;
+    case OPT_RECORDS:
+        text_str(out, "a list of records, such as \"www.example.org. 300 A 192.0.2.1\"");
+        break;
+    case OPT_PATHS:
+        text_str(out, "a list of paths");
         break;
     }
 }

@@ -20,6 +20,9 @@ enum option_type {
     OPT_ADDRESSES,
     OPT_HOSTS,
     OPT_PREFIXES,
+    OPT_NAMES,
+    OPT_RECORDS, /* lines of a master file, checked */
+    OPT_PATHS,
 };
 
 enum option_reload { RELOAD_LIVE, RELOAD_RESTART };

@@ -1,6 +1,7 @@
 /* One value of each type: read from text with bounds, written back, compared. */
 #include "base/codec.h"
 #include "config/schema.h"
+#include "dns/record.h"
 
 #include <stdio.h>
 
@@ -190,6 +191,46 @@ static bool element_read(const struct value_reader *vr, const struct option *o, 
     return slot != NULL;
 }
 
+/* What a record is wrong by, in words that go on from the option's name. */
+static bool record_read(const struct value_reader *vr, const char *text, size_t n)
+{
+    uint8_t *room = arena_alloc_bytes(vr->arena, LIMIT_MESSAGE);
+    struct writer w = wr_of(room, room != NULL ? LIMIT_MESSAGE : 0);
+    struct record_line r;
+    struct diag d = {0};
+    bool ok = room != NULL && record_parse(bytes_of(text, n), &w, &r, &d) == ST_OK;
+    if (room != NULL)
+        arena_shrink(vr->arena, room, LIMIT_MESSAGE, 0);
+    if (!ok)
+        text_fmt(vr->why, "has a record that cannot be read: %s (at its character %u)", d.message,
+                 d.column);
+    return ok;
+}
+
+static bool text_element_read(const struct value_reader *vr, const struct option *o,
+                              const char *text, size_t n, void *at)
+{
+    struct option_list *l = at;
+    const void *value = NULL;
+    const struct option path = {.type = OPT_PATH, .min = 1, .max = 4095};
+    const struct option line = {.type = OPT_STRING, .min = 1, .max = LIMIT_MESSAGE};
+    bool ok;
+    if (l->n >= o->max) {
+        text_fmt(vr->why, "has more than %llu elements", (unsigned long long)o->max);
+        return false;
+    }
+    if (o->type == OPT_NAMES)
+        ok = name_read(vr, text, n, (const uint8_t **)&value);
+    else if (o->type == OPT_PATHS)
+        ok = string_read(vr, &path, text, n, (const char **)&value);
+    else
+        ok = record_read(vr, text, n) && string_read(vr, &line, text, n, (const char **)&value);
+    const void **slot = ok ? list_grow(vr->arena, l, sizeof value) : NULL;
+    if (slot != NULL)
+        *slot = value;
+    return slot != NULL;
+}
+
 static bool secret_read(const struct value_reader *vr, const char *text, size_t n,
                         struct config_secret *ret)
 {
@@ -227,6 +268,10 @@ bool value_read(const struct value_reader *vr, const struct option *o, const cha
         return name_read(vr, text, n, at);
     case OPT_HEX128:
         return secret_read(vr, text, n, at);
+    case OPT_NAMES:
+    case OPT_RECORDS:
+    case OPT_PATHS:
+        return text_element_read(vr, o, text, n, at);
     case OPT_ADDRESSES:
     case OPT_HOSTS:
     case OPT_PREFIXES:
@@ -267,6 +312,9 @@ bool value_unset(const struct option *o, const void *at)
     case OPT_ADDRESSES:
     case OPT_HOSTS:
     case OPT_PREFIXES:
+    case OPT_NAMES:
+    case OPT_RECORDS:
+    case OPT_PATHS:
         return ((const struct option_list *)at)->n == 0 && o->def == NULL;
     default:
         return false;
@@ -298,6 +346,15 @@ static void element_text(const struct option *o, const void *at, size_t i, struc
         text_char(out, '"');
         netaddr_text(&p->addr, out);
         text_fmt(out, "/%u\"", p->bits);
+        return;
+    }
+    if (o->type == OPT_NAMES) {
+        char name[NAME_TEXT_MAX];
+        quoted_text(name_str(((const uint8_t *const *)l->v)[i], name), out);
+        return;
+    }
+    if (o->type == OPT_RECORDS || o->type == OPT_PATHS) {
+        quoted_text(((const char *const *)l->v)[i], out);
         return;
     }
     const struct netaddr *a = (const struct netaddr *)l->v + i;
@@ -351,6 +408,9 @@ void value_text(const struct option *o, const void *at, size_t i, struct text *o
     case OPT_ADDRESSES:
     case OPT_HOSTS:
     case OPT_PREFIXES:
+    case OPT_NAMES:
+    case OPT_RECORDS:
+    case OPT_PATHS:
         element_text(o, at, i, out);
         break;
     case OPT_SECTION:

@@ -69,7 +69,7 @@ static bool ask_for_address(struct resolver *r, struct lookup *l, struct now now
 static bool ascend(struct lookup *l)
 {
     struct cut *c = &l->cut;
-    if (c->forward && c->fallback) {
+    if ((c->forward || c->here) && c->fallback) {
         l->no_forward = true;
         l->phase = PHASE_CUT;
         return true;
@@ -85,6 +85,10 @@ void choose(struct resolver *r, struct lookup *l, struct now now)
 {
     struct cut *c = &l->cut;
     const char *text = "";
+    if (c->here && c->addresses > 0 && !c->address[0].bad) {
+        here_ask(r, l, now);
+        return;
+    }
     int i = c->tries < LIMIT_ZONE_TRIES ? best_address(r, l, &text, now) : -1;
     /* A server not looked up yet goes before one that was silent. */
     if ((i < 0 || c->address[i].tries > 0) && ask_for_address(r, l, now))
@@ -92,8 +96,9 @@ void choose(struct resolver *r, struct lookup *l, struct now now)
     struct trace_detail d = {.zone = c->zone.w, .text = text, .type = l->type, .name = l->at};
     if (i < 0) {
         if (l->job->budget.exhausted == 0 && ascend(l)) {
-            d.text = l->no_forward ? "no forwarder answers, asking down from the root"
-                                   : "the delegation may be outdated, asking the zone above";
+            d.text = c->here         ? "the copy here is of no use, asking the servers"
+                     : l->no_forward ? "no forwarder answers, asking down from the root"
+                                     : "the delegation may be outdated, asking the zone above";
             note(l, now, WHY_RETRY, &d);
             return;
         }

@@ -6,6 +6,17 @@
  * servers keep telling (ghost and phoenix domains). */
 #include "resolver/machine.h"
 
+/* Of one network only, so that nobody outside of it has a server there (RFC 1918, RFC 6598, RFC
+ * 3927, RFC 4193, RFC 4291 section 2.5.6). */
+static bool is_private(const struct netaddr *a)
+{
+    const uint8_t *p = a->a;
+    if (a->family == ADDR_V6)
+        return (p[0] & 0xfe) == 0xfc || (p[0] == 0xfe && (p[1] & 0xc0) == 0x80);
+    return p[0] == 10 || (p[0] == 172 && (p[1] & 0xf0) == 16) || (p[0] == 192 && p[1] == 168) ||
+           (p[0] == 100 && (p[1] & 0xc0) == 64) || (p[0] == 169 && p[1] == 254);
+}
+
 /* Addresses that no server can have, whoever says so: a query sent there would come back to us or
  * go to many (CVE-2026-50251: glue of 0.0.0.0). */
 bool address_usable(const struct resolver *r, const struct netaddr *a)
@@ -22,14 +33,15 @@ bool address_usable(const struct resolver *r, const struct netaddr *a)
             (memcmp(a->a, zero, 12) == 0 && !netaddr_is_loopback(a)))
             return false;
     }
-    return r->opt->query_loopback || !netaddr_is_loopback(a);
+    return (r->opt->query_loopback || !netaddr_is_loopback(a)) &&
+           (r->opt->query_private || !is_private(a));
 }
 
 void cut_begin(struct cut *c, const uint8_t *zone, uint64_t dies_us)
 {
     name_copy(c->zone.w, zone);
     c->labels = (uint8_t)name_labels(zone);
-    c->from_cache = c->forward = c->fallback = false;
+    c->from_cache = c->forward = c->fallback = c->here = false;
     c->dies_us = dies_us;
     c->servers = c->addresses = c->tries = 0;
 }

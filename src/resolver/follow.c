@@ -63,7 +63,8 @@ static void store(struct resolver *r, struct lookup *l, struct rrset *set, bool 
     note(l, now, WHY_CACHE_STORE, &d);
 }
 
-/* Keeps the aliases and goes to the name where they lead; false if the lookup is over. */
+/* Keeps the aliases and goes to the name where they lead; false if the lookup is over, or goes on
+ * with what is known here: then nothing more of the reply counts. */
 static bool follow_aliases(struct resolver *r, struct lookup *l, struct reading *rd, bool aa,
                            struct now now)
 {
@@ -77,7 +78,7 @@ static bool follow_aliases(struct resolver *r, struct lookup *l, struct reading 
             store(r, l, s, aa, now);
             lookup_alias(r, l, s->rdata + 2, now);
         }
-        if (l->phase == PHASE_DONE)
+        if (l->phase == PHASE_DONE || (r->opt->local != NULL && local_lookup(r, l, now)))
             return false;
     }
     return true;
@@ -159,10 +160,13 @@ static void refer(struct resolver *r, struct lookup *l, const struct msg *m, str
         for (unsigned t = 0; t < 2; t++) {
             struct rrset set;
             const uint8_t *name = c->server[k].name.w;
-            if (!bailiwick_allows(&b, SECTION_ADDITIONAL, name, types[t]) ||
+            bool inside = bailiwick_allows(&b, SECTION_ADDITIONAL, name, types[t]);
+            if ((!inside && r->opt->harden_glue) ||
                 msg_rrset(m, &l->arena, SECTION_ADDITIONAL, name, types[t], &set) != ST_OK)
                 continue;
             cut_add(r, c, k, &set);
+            if (!inside)
+                continue;
             set.ttl = MIN(set.ttl, ns->ttl);
             set.rclass = CACHE_CLASS_CUT;
             cache_put(cache, &set, RANK_GLUE, NULL, now);
@@ -193,7 +197,7 @@ static void show_all(struct lookup *l, struct now now)
     note(l, now, WHY_RETRY, &d);
 }
 
-static enum reason reason_of(const struct reading *rd)
+enum reason reply_reason(const struct reading *rd)
 {
     switch (rd->kind) {
     case KIND_ANSWER:
@@ -245,7 +249,7 @@ static void note_reply(struct lookup *l, const struct exchange *x, const struct 
     } else {
         d.text = rd->text;
     }
-    note(l, now, reason_of(rd), &d);
+    note(l, now, reply_reason(rd), &d);
     if (rd->kind == KIND_RCODE && l->job->culprit.why != WHY_REPLY_RCODE) {
         /* Not a PROBLEM by kind, but what an answer fails by. */
         l->job->culprit = (struct culprit){
@@ -261,8 +265,8 @@ static bool is_final(const struct reading *rd)
            rd->kind == KIND_NODATA;
 }
 
-static void take(struct resolver *r, struct lookup *l, const struct msg *m, struct reading *rd,
-                 struct cut_address *a, struct now now)
+void reply_take(struct resolver *r, struct lookup *l, const struct msg *m, struct reading *rd,
+                struct cut_address *a, struct now now)
 {
     bool aa = (m->h.flags & MSG_AA) != 0, part = is_minimised(l);
     /* RFC 9156 section 3: strictly, that a part of it does not exist is the answer. */
@@ -358,7 +362,7 @@ void reply_follow(struct resolver *r, struct lookup *l, struct exchange *x, stru
         classify(l, m, rd);
         report_agent(l, m);
         note_reply(l, x, m, rd, now);
-        take(r, l, m, rd, a, now);
+        reply_take(r, l, m, rd, a, now);
     }
     if (l->phase == PHASE_DONE)
         return; /* the lookup and its exchange are gone */
@@ -382,5 +386,5 @@ void reply_resume(struct resolver *r, struct lookup *l, struct now now)
         return;
     }
     classify(l, &m, rd);
-    take(r, l, &m, rd, &l->cut.address[l->pending_address], now);
+    reply_take(r, l, &m, rd, &l->cut.address[l->pending_address], now);
 }

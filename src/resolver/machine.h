@@ -10,6 +10,7 @@
  *     lookup.c     one question on its way: from the cache through zone cuts to its end
  *     delegation.c the zone to ask: its servers and their addresses, from the cache or the hints
  *     prime.c      the first zone (RFC 9609)
+ *     here.c       zones that are known in this process
  *     route.c      zones whose questions go to servers of the configuration
  *     choose.c     which address to ask next
  *     minimise.c   how much of the name to show it (RFC 9156)
@@ -149,8 +150,8 @@ struct cut {
     struct name zone;
     uint8_t labels;
     bool from_cache;
-    bool forward, fallback; /* struct route */
-    uint64_t dies_us;       /* mono time at which the delegation runs out */
+    bool forward, fallback, here; /* struct route */
+    uint64_t dies_us;             /* mono time at which the delegation runs out */
     uint8_t servers, addresses, tries;
     struct cut_server server[LIMIT_DELEGATION_SERVERS];
     struct cut_address address[CUT_ADDRESSES];
@@ -319,6 +320,7 @@ struct resolver {
     const struct resolver_options *opt;
     struct cache *cache;
     const struct env *env;
+    struct service own; /* for routes that are `here` */
     struct hash_key key, own_cookie_key;
     struct query_options shared; /* for the pipeline's stages */
     struct keyring *keyring;
@@ -456,6 +458,9 @@ const struct route *route_find(const struct resolver *r, const struct lookup *l,
 unsigned route_labels(const struct resolver *r, const struct lookup *l);
 void cut_route(struct resolver *r, struct lookup *l, const struct route *t, struct now now);
 
+/* here.c: asks the service of this process for the zone of the lookup's cut. */
+void here_ask(struct resolver *r, struct lookup *l, struct now now);
+
 /* cookies.c: the option that goes with the question to x->to; its length. */
 size_t jar_put(struct resolver *r, struct exchange *x, uint8_t *buf, size_t cap, struct now now);
 /* False: the reply has another cookie, or none where the server has given one before. */
@@ -495,6 +500,10 @@ enum status dname_cname(struct arena *a, const struct rrset *dname, const uint8_
                         struct rrset *ret);
 
 /* follow.c */
+/* Goes on with a reply that says what *rd does. a: who gave it. */
+void reply_take(struct resolver *r, struct lookup *l, const struct msg *m, struct reading *rd,
+                struct cut_address *a, struct now now);
+enum reason reply_reason(const struct reading *rd);
 void reply_follow(struct resolver *r, struct lookup *l, struct exchange *x, struct msg *m,
                   struct now now);
 

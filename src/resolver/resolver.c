@@ -102,6 +102,11 @@ void resolver_swap(struct resolver *r, const struct resolver_options *opt)
         opt->identity != NULL ? bytes_str(opt->identity) : (struct bytes){.p = NULL, .n = 0};
 }
 
+void resolver_own_zones(struct resolver *r, struct service own)
+{
+    r->own = own;
+}
+
 struct resolver *resolver_new(const struct resolver_options *opt, struct cache *cache,
                               const struct env *env)
 {

@@ -51,8 +51,10 @@ struct route {
     struct name zone;
     const struct netaddr *address; /* port 0: the upstream port */
     size_t address_count;
-    bool recursive; /* forwarders; else servers of the zone itself (a stub zone) */
-    bool fallback;  /* when no forwarder answers: down from the root after all */
+    bool recursive;   /* forwarders; else servers of the zone itself (a stub zone) */
+    bool fallback;    /* when no forwarder answers: down from the root after all */
+    bool here;        /* no address: the zone is known to the service of resolver_own_zones() */
+    uint64_t until_s; /* here: not used from this wall time on; 0: for good */
 };
 
 /* Borrowed from the configuration snapshot until resolver_swap(). */
@@ -123,6 +125,9 @@ void resolver_free(struct resolver *r);
 bool resolver_same_trust(const struct resolver_options *a, const struct resolver_options *b);
 /* The same in a digest, for what outlives the process. */
 struct hash_key resolver_trust_digest(const struct resolver_options *opt);
+/* Who knows the zones of routes that are `here`, with answers like a server's; borrowed with its
+ * object. Without it there are none. */
+void resolver_own_zones(struct resolver *r, struct service own);
 void resolver_swap(struct resolver *r, const struct resolver_options *opt);
 
 enum outcome resolver_request(struct resolver *r, struct request *rq, size_t *ret_n);

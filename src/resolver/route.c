@@ -1,5 +1,6 @@
 /* Zones whose questions go to servers of the configuration: forwarders, which resolve for us, or
- * the zone's own servers, where no delegation leads to them (stub zones). */
+ * the zone's own servers, where no delegation leads to them (stub zones); or to nobody, where the
+ * zone is known here. */
 #include "resolver/machine.h"
 
 const struct route *route_find(const struct resolver *r, const struct lookup *l,
@@ -8,7 +9,9 @@ const struct route *route_find(const struct resolver *r, const struct lookup *l,
     const struct route *best = NULL;
     for (size_t i = 0; i < r->opt->route_count; i++) {
         const struct route *t = &r->opt->route[i];
-        if (name_in(name, t->zone.w) && !(t->recursive && l->no_forward) &&
+        if (name_in(name, t->zone.w) && !((t->recursive || t->fallback) && l->no_forward) &&
+            !(t->here &&
+              (r->own.handle == NULL || (t->until_s != 0 && r->now.wall_s >= t->until_s))) &&
             (best == NULL || name_labels(t->zone.w) > name_labels(best->zone.w)))
             best = t;
     }
@@ -29,6 +32,13 @@ void cut_route(struct resolver *r, struct lookup *l, const struct route *t, stru
     cut_begin(c, t->zone.w, UINT64_MAX);
     c->forward = t->recursive;
     c->fallback = t->fallback;
+    c->here = t->here;
+    if (t->here) {
+        c->address[c->addresses++] = (struct cut_address){.server = NO_SERVER};
+        struct trace_detail own = {.zone = t->zone.w};
+        note(l, now, WHY_OWN_ZONE, &own);
+        return;
+    }
     for (size_t i = 0; i < t->address_count && c->addresses < CUT_ADDRESSES; i++) {
         struct netaddr a = t->address[i]; /* may be private, or of this host: it was chosen */
         if (a.port == 0)

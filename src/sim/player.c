@@ -353,6 +353,8 @@ static enum status play(struct player *p)
     p->sim = sim_new(&setup);
     if (p->sim == NULL)
         return ST_ENOMEM;
+    if (p->own != NULL)
+        resolver_own_zones(sim_resolver(p->sim), auth_service(p->own));
     for (unsigned i = 0; i < p->sc->step_count; i++)
         do_step(p, &p->sc->step[i]);
     return ST_OK;
@@ -375,6 +377,10 @@ enum status scenario_play(struct scenario *sc, const char *file, struct diag_sin
     arena_init(&p->script_arena, 65536, 0);
     enum status st = play(p);
     sim_free(p->sim);
+    if (p->own != NULL)
+        auth_free(p->own);
+    if (p->own_table != NULL)
+        zone_table_free(p->own_table);
     internet_close(&p->internet);
     anchors_free(p->anchors);
     text_free(&p->timeline);

@@ -2,6 +2,7 @@
 #ifndef BANYAN_SIM_PLAYER_STATE_H
 #define BANYAN_SIM_PLAYER_STATE_H
 
+#include "auth/auth.h"
 #include "core/trace.h"
 #include "sim/player.h"
 #include "sim/sim.h"
@@ -26,7 +27,10 @@ struct player {
     struct anchors *anchors;
     struct negative_anchor negative[SCENARIO_ANCHORS];
     struct netprefix private_net;
-    struct route route[SCENARIO_ROUTES];
+    struct route route[2 * SCENARIO_ROUTES];
+    struct zone_table *own_table; /* of the scenario's copies */
+    struct auth_options own_options;
+    struct auth *own;
     struct file_source files; /* zones and recipes of the scenario, others of the lab */
     struct netprefix allow[2];
     size_t allow_count;

@@ -52,6 +52,9 @@ static const struct {
     RESOLVER("stale-recheck", KIND_U32, stale_recheck_s),
     RESOLVER("timeout", KIND_U32, timeout_ms),
     RESOLVER("loopback", KIND_BOOL, query_loopback),
+    RESOLVER("query-private", KIND_BOOL, query_private),
+    RESOLVER("harden-glue", KIND_BOOL, harden_glue),
+    RESOLVER("minimal-any", KIND_BOOL, minimal_any),
     RESOLVER("clients", KIND_U32, max_clients),
     RESOLVER("client-rate", KIND_U32, rate.per_s),
     RESOLVER("client-miss-rate", KIND_U32, miss_rate.per_s),
@@ -112,6 +115,10 @@ static enum status set_options(struct player *p)
         const struct scenario_route *t = &p->sc->route[i];
         p->route[i] = (struct route){t->zone, t->address, t->address_count, !t->stub, t->fallback};
     }
+    p->options.local = p->sc->local;
+    for (unsigned i = 0; i < p->sc->copy_count; i++)
+        p->route[p->options.route_count++] = (struct route){
+            .zone = p->sc->copy[i], .here = true, .fallback = name_is_root(p->sc->copy[i].w)};
     for (unsigned i = 0; i < p->sc->negative_count; i++) {
         uint64_t for_s = p->sc->negative[i].for_s;
         p->negative[i] = (struct negative_anchor){
@@ -299,9 +306,32 @@ static enum status open_internet(struct player *p)
     return ST_OK;
 }
 
+/* The zones that the resolver has itself, as they are now. */
+static enum status open_copies(struct player *p)
+{
+    struct zone *zones[SCENARIO_ROUTES];
+    unsigned n = 0;
+    for (unsigned i = 0; i < p->sc->copy_count; i++)
+        for (unsigned k = 0; k < p->internet.zone_count; k++)
+            if (name_equal(zone_origin(p->internet.zone[k]), p->sc->copy[i].w))
+                zones[n++] = p->internet.zone[k];
+    if (n < p->sc->copy_count) {
+        struct step at = {0};
+        player_differs(p, &at, "there is no such zone to be copied");
+        return ST_ESEMANTIC;
+    }
+    if (n == 0)
+        return ST_OK;
+    auth_options_default(&p->own_options);
+    TRY(zone_table_new(zones, n, &p->own_table));
+    p->own = auth_new(p->own_table, &p->own_options, &p->env);
+    return p->own != NULL ? ST_OK : ST_ENOMEM;
+}
+
 enum status player_open(struct player *p)
 {
     TRY(open_internet(p));
+    TRY(open_copies(p));
     TRY(make_anchors(p));
     return set_options(p);
 }

@@ -7,6 +7,7 @@
 #define BANYAN_SIM_SCENARIO_H
 
 #include "core/budget.h"
+#include "resolver/local_data.h"
 #include "sim/world.h"
 
 enum {
@@ -126,6 +127,9 @@ struct scenario {
         bool stub, fallback;
     } route[SCENARIO_ROUTES];
     unsigned route_count;
+    struct local_data *local;          /* owned; NULL: nothing */
+    struct name copy[SCENARIO_ROUTES]; /* zones that the resolver has as they are at the start */
+    unsigned copy_count;
     struct {
         struct name server, agent; /* whom its answers name for reports of failures (RFC 9567) */
     } agent[SCENARIO_ANCHORS];

@@ -34,6 +34,9 @@ enum status scn_script_line(struct parse *p, struct bytes word, struct bytes lin
 /* broken, recipe, anchor, negative-anchor, agent; *ret_known false if the word is none of these. */
 enum status scn_trust(struct parse *p, struct bytes word, struct bytes line,
                       bool *ret_known) MUST_USE;
+/* local-zone, local-data, hosts, special, copy; likewise. */
+enum status scn_local(struct parse *p, struct bytes word, struct bytes line,
+                      bool *ret_known) MUST_USE;
 /* A line of steps.def; *ret_known false if its first word is none of them. */
 enum status scn_step(struct parse *p, struct bytes word, struct bytes *line,
                      bool *ret_known) MUST_USE;

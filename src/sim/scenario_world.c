@@ -261,6 +261,9 @@ static enum status read_line(struct parse *p)
         TRY(scn_trust(p, word, line, &known));
         if (known)
             return ST_OK;
+        TRY(scn_local(p, word, line, &known));
+        if (known)
+            return ST_OK;
         TRY(scn_step(p, word, &line, &known));
         if (!known)
             return scn_error(p, "a line cannot begin with \"%.*s\"", (int)MIN(word.n, 60u),
@@ -312,6 +315,7 @@ void scenario_free(struct scenario *sc)
 {
     for (unsigned i = 0; i < sc->recipe_count; i++)
         text_free(&sc->recipe[i]);
+    local_data_free(sc->local);
     if (sc->world != NULL)
         world_free(sc->world);
     free(sc->world);
