@@ -5,6 +5,7 @@
 #include "base/when.h"
 #include "dnssec/anchor.h"
 #include "io/files.h"
+#include "io/own.h"
 #include "resolver/hints.h"
 
 #include <dirent.h>
@@ -89,6 +90,20 @@ static void check_anchors(const struct config *c, const char *file, struct diag_
         anchors_free(a);
         free(text);
     }
+}
+
+static void check_own(const struct config *c, struct diag_sink *sink)
+{
+    static const struct hash_key key = {1, 1};
+    struct own *o = NULL;
+    uint32_t before = sink->errors;
+    struct diag d = {0};
+    enum status st = own_load(c, &key, sink, &o);
+    if (st != ST_OK && sink->errors == before) {
+        diag_set(&d, SEV_ERROR, "local-data", NULL, "local data: %s", status_text(st));
+        diag_emit(sink, &d);
+    }
+    own_drop(o);
 }
 
 static void check_negative(const struct config *c, const char *file, struct diag_sink *sink)
@@ -204,6 +219,7 @@ void config_files_check(const struct config *c, const char *file, struct diag_si
     if (!c->resolver.enabled)
         return;
     check_hints(c, file, sink);
+    check_own(c, sink);
     if (!c->resolver.validate)
         return;
     check_anchors(c, file, sink);

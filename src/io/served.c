@@ -144,13 +144,44 @@ static enum status set_anchors(struct served *s, const struct served_how *how, s
     return ST_OK;
 }
 
+static void say_own(void *ctx, const struct diag *d)
+{
+    diag_text(d, false, ctx);
+    log_diag("local-data", d);
+}
+
+static enum status set_own(struct served *s, const struct served_how *how, struct text *say)
+{
+    struct diag_sink sink = {say_own, say, 0, 0};
+    auth_options_default(&s->own_auth);
+    if (how->old != NULL)
+        s->own = own_take(how->old->own);
+    else
+        TRY(own_load(s->config, &how->cookie_key, &sink, &s->own));
+    s->resolver.local = s->own->local;
+    return ST_OK;
+}
+
+/* Zones that are known here, behind the others: a forwarder for all goes before the root's copy. */
+static void add_own_routes(struct served *s, size_t n)
+{
+    for (size_t i = 0; i < zone_table_count(s->own->zones); i++) {
+        const uint8_t *name = zone_origin(zone_table_at(s->own->zones, i));
+        bool root = name_is_root(name) && s->own->has_root;
+        s->route[n + i] = (struct route){
+            .here = true, .fallback = root, .until_s = root ? s->own->root_until_s : 0};
+        name_copy(s->route[n + i].zone.w, name);
+    }
+}
+
 static enum status set_routes(struct served *s)
 {
     const struct config *c = s->config;
     size_t forward = c->resolver.forward_zones.n, stub = c->resolver.stub_zones.n;
-    if (forward + stub == 0)
+    size_t own = zone_table_count(s->own->zones);
+    if (forward + stub + own == 0)
         return ST_OK;
-    s->route = calloc(forward + stub, sizeof *s->route);
+    s->route = calloc(forward + stub + own, sizeof *s->route);
     if (s->route == NULL)
         return ST_ENOMEM;
     for (size_t i = 0; i < forward + stub; i++) {
@@ -163,17 +194,18 @@ static enum status set_routes(struct served *s)
         name_copy(s->route[i].zone.w, v->zone);
     }
     s->resolver.route = s->route;
-    s->resolver.route_count = forward + stub;
+    add_own_routes(s, forward + stub);
+    s->resolver.route_count = forward + stub + own;
     return ST_OK;
 }
 
 static enum status set_negative(struct served *s)
 {
     const struct config *c = s->config;
-    size_t n = c->resolver.negative_trust_anchors.n;
-    if (n == 0)
+    size_t n = c->resolver.negative_trust_anchors.n, own = zone_table_count(s->own->zones);
+    if (n + own == 0)
         return ST_OK;
-    s->negative = calloc(n, sizeof *s->negative);
+    s->negative = calloc(n + own, sizeof *s->negative);
     if (s->negative == NULL)
         return ST_ENOMEM;
     for (size_t i = 0; i < n; i++) {
@@ -182,6 +214,13 @@ static enum status set_negative(struct served *s)
         s->negative[i].until_s = UINT64_MAX;
         if (v->until != NULL && !when_parse(bytes_str(v->until), &s->negative[i].until_s))
             return ST_ESYNTAX; /* was checked */
+    }
+    for (size_t i = 0; i < own; i++) { /* files of the configuration need no proof */
+        const uint8_t *name = zone_origin(zone_table_at(s->own->zones, i));
+        if (name_is_root(name) && s->own->has_root)
+            continue;
+        name_copy(s->negative[n].name.w, name);
+        s->negative[n++].until_s = UINT64_MAX;
     }
     s->resolver.negative = s->negative;
     s->resolver.negative_count = n;
@@ -212,6 +251,9 @@ static enum status set_resolver(struct served *s, const struct served_how *how, 
     r->nxdomain_cut = (enum nxdomain_cut)c->resolver.nxdomain_cut;
     r->prime = c->resolver.prime;
     r->query_loopback = c->resolver.query_loopback;
+    r->query_private = c->resolver.query_private;
+    r->harden_glue = c->resolver.harden_glue;
+    r->minimal_any = c->resolver.minimal_any;
     r->ttl_min_s = c->resolver.ttl_min_s;
     r->ttl_max_s = c->resolver.ttl_max_s;
     r->negative_ttl_max_s = c->resolver.negative_ttl_max_s;
@@ -238,6 +280,7 @@ static enum status set_resolver(struct served *s, const struct served_how *how, 
     r->aggressive = c->resolver.aggressive;
     r->rsa_sha1 = c->resolver.rsa_sha1;
     TRY(set_hints(s, how->old, say));
+    TRY(set_own(s, how, say));
     TRY(set_negative(s));
     TRY(set_routes(s));
     return set_anchors(s, how, say); /* last: the keeper goes on from what it was given */
@@ -275,5 +318,6 @@ void served_free(struct served *s)
     anchors_free(s->anchors);
     free(s->negative);
     free(s->route);
+    own_drop(s->own);
     free(s);
 }

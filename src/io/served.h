@@ -5,6 +5,7 @@
 #include "auth/auth.h"
 #include "io/anchor_keeper.h"
 #include "io/front.h"
+#include "io/own.h"
 #include "io/qsbr.h"
 #include "io/zones.h"
 #include "resolver/hints.h"
@@ -20,6 +21,8 @@ struct served {
     uint64_t anchors_version; /* of the keeper's */
     struct negative_anchor *negative;
     struct route *route;
+    struct own *own;
+    struct auth_options own_auth; /* for its zones */
     struct front_limits limits;
     struct cache *distrust;    /* when nobody uses this any more: what was checked by its rules */
     struct server *retired_by; /* who frees it */

@@ -91,6 +91,8 @@ static void adopt(struct worker *w)
         auth_swap(w->auth, s->zones->table, &s->auth);
         if (w->resolver != NULL)
             resolver_swap(w->resolver, &s->resolver);
+        if (w->own != NULL)
+            auth_swap(w->own, s->own->zones, &s->own_auth);
         w->front.limits = s->limits;
         w->served = s;
     }
@@ -119,6 +121,10 @@ enum status worker_init(struct worker *w, unsigned index, struct shared *sh,
         if (w->resolver == NULL)
             return ST_ENOMEM;
         w->resolver_service = resolver_service(w->resolver);
+        w->own = auth_new(s->own->zones, &s->own_auth, &w->env);
+        if (w->own == NULL)
+            return ST_ENOMEM;
+        resolver_own_zones(w->resolver, auth_service(w->own));
     }
     w->front.service = (struct service){w, handle, ahead};
     w->front.limits = s->limits;
@@ -191,6 +197,8 @@ void worker_free(struct worker *w)
     upstream_free(&w->upstream);
     if (w->resolver != NULL)
         resolver_free(w->resolver);
+    if (w->own != NULL)
+        auth_free(w->own);
     if (w->auth != NULL)
         auth_free(w->auth);
     loop_free(&w->loop);

@@ -25,6 +25,7 @@ struct worker {
     struct shared *shared;
     const struct served *served;
     struct auth *auth;
+    struct auth *own;          /* the zones that the resolver knows by itself */
     struct resolver *resolver; /* NULL: none */
     struct service auth_service, resolver_service;
     pthread_t thread;
