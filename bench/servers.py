@@ -200,6 +200,7 @@ resolver:
   validate: no
   prime: no
   query-loopback: yes
+  special-zones: no
   ipv6: no
   cache-size: 512M
 """ % (port, hints))

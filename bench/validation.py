@@ -158,6 +158,7 @@ resolver:
   validate: %s
   aggressive: %s
   query-loopback: yes
+  special-zones: no
   ipv6: no
   cache-size: 256M
 """ % (port, folder, folder, "yes" if validate else "no", "yes" if aggressive else "no"))

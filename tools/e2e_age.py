@@ -80,6 +80,7 @@ resolver:
   allow: [127.0.0.0/8, 10.0.0.0/8]
   validate: no
   query-loopback: yes
+  special-zones: no
   forward-zones: [{{zone: ".", servers: ["{HERE}@{UPSTREAM}"]}}]
 {options}''')
         env = dict(os.environ, LD_PRELOAD=FAKETIME, FAKETIME_TIMESTAMP_FILE=self.clock, FAKETIME_NO_CACHE='1',

@@ -177,6 +177,7 @@ control:
 resolver:
   enabled: yes
   root-hints: "{run}/root.hints"
+  special-zones: no
   trust-anchors: [{{file: "{run}/anchor.ds"}}]
 '''
 

@@ -312,7 +312,7 @@ class Resolver:
     def configure(self, **more):
         self.options.update(more)
         r = {'enabled': True, 'root-hints': path('hints'), 'upstream-port': self.world.port, 'query-loopback': True,
-             'prime': True, 'ipv6': False}
+             'special-zones-except': ['test'], 'prime': True, 'ipv6': False}
         server = {'listen': [f'127.0.0.1@{self.where[1]}'], 'workers': self.options.get('workers', 2)}
         r.update({k.replace('_', '-'): v for k, v in self.options.items() if k != 'workers'})
         with open(self.conf, 'w') as f:

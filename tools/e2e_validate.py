@@ -131,7 +131,7 @@ class Server:
             self.start()
 
     def configure(self, anchors, **options):
-        r = {'enabled': True, 'root-hints': self.lab.hints, 'upstream-port': self.lab.port, 'query-loopback': True, 'ipv6': False}
+        r = {'enabled': True, 'root-hints': self.lab.hints, 'upstream-port': self.lab.port, 'query-loopback': True, 'special-zones': False, 'ipv6': False}
         if anchors is not None:
             r['trust-anchors'] = [{'file': a} for a in anchors]
         r.update({k.replace('_', '-'): v for k, v in options.items()})

@@ -169,6 +169,7 @@ static bool write_config(const struct lab_state *s, bool anchor, struct diag *d)
     text_fmt(&t, "resolver:\n  enabled: yes\n  root-hints: \"%s\"\n  upstream-port: %u\n", s->hints,
              s->upstream_port);
     text_fmt(&t, "  query-loopback: yes\n  ipv6: %s\n", s->in_namespace ? "yes" : "no");
+    text_str(&t, "  special-zones: no\n"); /* the lab has zones of that kind */
     if (!s->in_namespace) /* a packet from this address cannot leave the machine, whatever a zone
                              says */
         text_str(&t, "  outgoing: [\"127.0.0.1\"]\n");

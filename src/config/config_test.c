@@ -53,6 +53,8 @@ static void file_for(const struct option *o, const char *value, struct text *out
         text_str(out, "        servers: 192.0.2.1\n");
     if (route && strcmp(option_word(o), "zone") != 0)
         text_str(out, "        zone: example.org\n");
+    if (strncmp(o->path, "resolver.local-zones[]", 22) == 0 && strcmp(option_word(o), "zone") != 0)
+        text_str(out, "        zone: example.org\n");
     if (strcmp(o->path, "resolver.negative-trust-anchors[].until") == 0)
         text_str(out, "        name: example.org\n");
     if (strncmp(o->path, "dnssec.policies[]", 17) == 0 && strcmp(option_word(o), "name") != 0)

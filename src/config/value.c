@@ -202,8 +202,7 @@ static bool record_read(const struct value_reader *vr, const char *text, size_t 
     if (room != NULL)
         arena_shrink(vr->arena, room, LIMIT_MESSAGE, 0);
     if (!ok)
-        text_fmt(vr->why, "has a record that cannot be read: %s (at its character %u)", d.message,
-                 d.column);
+        text_fmt(vr->why, "is no record: %s (at its character %u)", d.message, d.column);
     return ok;
 }
 
