@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+enum { DIFF_ELEMENTS = 16 };
+
 static void dump_key(const struct option *o, unsigned indent, bool dash, struct text *out)
 {
     for (unsigned i = 0; i + (dash ? 1 : 0) < indent; i++)
@@ -156,6 +158,18 @@ static bool items_equal(const struct option *o, const void *a, const void *b)
     return same;
 }
 
+/* Of a long list only how long it is. */
+static void diff_value(const struct option *o, const void *at, struct text *out)
+{
+    size_t n = option_is_list(o) ? ((const struct option_list *)at)->n : 0;
+    if (n > DIFF_ELEMENTS) {
+        text_fmt(out, " (%zu of them)", n);
+        return;
+    }
+    dump_value(o, at, out);
+    out->n--; /* its line break */
+}
+
 unsigned config_diff(const struct config *a, const struct config *b, struct text *out)
 {
     unsigned restarts = 0;
@@ -172,11 +186,9 @@ unsigned config_diff(const struct config *a, const struct config *b, struct text
         } else if (o->type == OPT_HEX128) {
             text_str(out, " changed (not shown)");
         } else {
-            dump_value(o, x, out);
-            out->n--; /* its line break */
+            diff_value(o, x, out);
             text_str(out, " ->");
-            dump_value(o, y, out);
-            out->n--;
+            diff_value(o, y, out);
         }
         if (o->reload == RELOAD_RESTART) {
             text_str(out, " (needs a new start)");

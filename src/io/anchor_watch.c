@@ -27,6 +27,7 @@ struct anchor_check {
     struct resolver_options options;
     struct root_hint hints[ROOT_HINTS_MAX];
     struct anchors *anchors;
+    struct route *route;
     /* the answer */
     bool answered;
     unsigned rcode;
@@ -38,6 +39,7 @@ static void check_free(struct anchor_check *c)
 {
     config_free(c->config);
     anchors_free(c->anchors);
+    free(c->route);
     free(c);
 }
 
@@ -130,6 +132,17 @@ static void check_done(struct loop_job *job)
     tick(s);
 }
 
+/* Those that lead to servers, whose addresses are the configuration's. */
+static bool take_routes(struct anchor_check *c, const struct resolver_options *from)
+{
+    c->options.route = c->route = calloc(from->route_count + 1, sizeof *c->route);
+    c->options.route_count = 0;
+    for (size_t i = 0; c->route != NULL && i < from->route_count; i++)
+        if (!from->route[i].here)
+            c->route[c->options.route_count++] = from->route[i];
+    return c->route != NULL;
+}
+
 static void check_begin(struct server *s, const uint8_t *zone)
 {
     uint64_t version;
@@ -146,6 +159,11 @@ static void check_begin(struct server *s, const uint8_t *zone)
     c->options.hints = c->hints;
     c->options.negative = NULL;
     c->options.negative_count = 0;
+    c->options.local = NULL;
+    if (!take_routes(c, &served->resolver)) {
+        check_free(c);
+        return;
+    }
     c->options.error_reporting = false;
     c->options.cookie_key = (struct hash_key){0};
     if (anchor_keeper_take(s->anchors, NULL, NULL, &c->anchors, &version) != ST_OK) {

@@ -1,6 +1,7 @@
 /* A reload: configuration and zones are read by a thread of their own, and swapped in whole when
  * they are good. Queries go on meanwhile, from what was there before. */
 #include "io/cache_file.h"
+#include "io/forget.h"
 #include "io/idle.h"
 #include "io/log.h"
 #include "io/privs.h"
@@ -143,6 +144,7 @@ static void served_retired(struct qsbr_item *item)
     /* What workers have checked by the old rules since is distrusted, too. */
     if (old->distrust != NULL)
         distrust(s);
+    forget_changed(s->shared.cache, s->cache_file, old, s->served, NULL); /* the same */
     reload_reap(s);
     s->reaping = thread_start(&s->reaper, reap_main, old);
     if (!s->reaping)
@@ -167,8 +169,8 @@ static void nothing(struct loop_job *job)
     free(job);
 }
 
-/* Puts the new snapshot in force. */
-static void swap(struct server *s, struct served *fresh)
+/* Puts the new snapshot in force. say: what else that does. */
+static void swap(struct server *s, struct served *fresh, struct text *say)
 {
     struct served *old = s->served;
     s->served = fresh;
@@ -177,6 +179,7 @@ static void swap(struct server *s, struct served *fresh)
         distrust(s);
     }
     atomic_store_explicit(&s->shared.current, fresh, memory_order_release);
+    forget_changed(s->shared.cache, s->cache_file, old, fresh, say);
     old->item.free = served_retired;
     old->retired_by = s;
     qsbr_retire(&s->shared.qsbr, &old->item);
@@ -218,7 +221,7 @@ static void reload_done(struct loop_job *job)
                   z->bad, r->restarts);
         s->reloads += r->what == RELOAD_ALL;
         const char *error = z->bad + z->kept ? "some zones could not be loaded" : NULL;
-        swap(s, r->served);
+        swap(s, r->served, &r->say);
         if (r->client != NULL)
             ctl_reply(r->client, error, error ? "what was served before goes on" : NULL, &r->say);
     } else {

@@ -182,6 +182,36 @@ static void put_hinfo(struct query *q)
     q->shape = SHAPE_ANSWER;
 }
 
+/* An entry that this client may be told; else e->kind is CACHE_NONE. */
+static enum cache_kind usable(const struct query *q, const uint8_t *name, uint16_t type,
+                              struct cache_entry *e)
+{
+    struct resolver *r = resolver_of(q);
+    enum cache_kind (*get)(struct cache *, const uint8_t *, uint16_t, uint16_t, struct now,
+                           struct arena *, struct cache_entry *) =
+        wants_dnssec(q) ? cache_get_more : cache_get;
+    enum cache_kind k = get(r->cache, name, type, CLASS_IN, q->rq->now, &r->scratch, e);
+    if (k != CACHE_NONE && k != CACHE_FAILURE && e->trust == CACHE_UNCHECKED && wants_check(q))
+        e->kind = CACHE_NONE;
+    return e->kind;
+}
+
+/* Where more than one RRset is wanted (resolver.minimal-any): what the cache has of the name. */
+static COLD void put_all(struct query *q)
+{
+    const uint8_t *name = q->in.q.name.w;
+    struct cache_entry e;
+    for (uint16_t type = rr_type_next(0); type != 0; type = rr_type_next(type)) {
+        if ((rr_type_flags(type) & (RRF_META | RRF_QTYPE)) != 0 || type == RR_CNAME ||
+            answer_has(&q->answer, name, type) || usable(q, name, type, &e) != CACHE_RRSET)
+            continue;
+        if (e.trust < CACHE_SECURE)
+            q->reply.flags &= (uint16_t)~MSG_AD;
+        client_put(q, &e, false);
+        q->reply.rcode = RCODE_NOERROR;
+    }
+}
+
 /* For ANY only what stands at the name itself counts: an alias is an answer, wherever it leads (RFC
  * 1034 section 3.6.2); one made from a DNAME comes behind it. */
 void client_any(struct query *q)
@@ -199,23 +229,15 @@ void client_any(struct query *q)
             n++;
         q->answer.n = n;
         q->reply.rcode = RCODE_NOERROR;
+        if (!resolver_of(q)->opt->minimal_any && q->answer.item[0].set.type != RR_CNAME && !dname)
+            put_all(q);
     } else if (q->shape == SHAPE_NODATA) {
-        put_hinfo(q);
+        q->answer.n = 0;
+        if (!resolver_of(q)->opt->minimal_any)
+            put_all(q);
+        if (q->answer.n == 0)
+            put_hinfo(q);
     }
-}
-
-/* An entry that this client may be told; else e->kind is CACHE_NONE. */
-static enum cache_kind usable(const struct query *q, const uint8_t *name, uint16_t type,
-                              struct cache_entry *e)
-{
-    struct resolver *r = resolver_of(q);
-    enum cache_kind (*get)(struct cache *, const uint8_t *, uint16_t, uint16_t, struct now,
-                           struct arena *, struct cache_entry *) =
-        wants_dnssec(q) ? cache_get_more : cache_get;
-    enum cache_kind k = get(r->cache, name, type, CLASS_IN, q->rq->now, &r->scratch, e);
-    if (k != CACHE_NONE && k != CACHE_FAILURE && e->trust == CACHE_UNCHECKED && wants_check(q))
-        e->kind = CACHE_NONE;
-    return e->kind;
 }
 
 /* Validation of it failed a moment ago (RFC 4035 section 4.7). */
