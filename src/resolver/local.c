@@ -91,12 +91,8 @@ static COLD bool looked_up(const struct resolver *r, const uint8_t *name, uint16
 bool local_says(const struct resolver *r, const uint8_t *name, uint16_t type,
                 struct local_answer *ret)
 {
-    if (r->opt->local == NULL)
-        return false;
-    const uint8_t *top = name;
-    while (top[0] != 0 && top[1 + top[0]] != 0)
-        top += 1 + top[0];
-    return UNLIKELY(!local_data_silent(r->opt->local, top)) && looked_up(r, name, type, ret);
+    return r->local_ends != NULL && local_ends_may(r->local_ends, name, name_len(name)) &&
+           looked_up(r, name, type, ret);
 }
 
 static enum stage_result settled(struct query *q, const struct local_answer *a)
@@ -136,10 +132,16 @@ static COLD enum stage_result answered(struct query *q, struct local_answer *a)
     return query_error(q, RCODE_SERVFAIL, QUERY_NO_EDE);
 }
 
+static COLD enum stage_result own_names(struct query *q)
+{
+    struct local_answer a;
+    return looked_up(q->role, q->in.q.name.w, q->in.q.type, &a) ? answered(q, &a) : STAGE_NEXT;
+}
+
 enum stage_result local_stage(struct query *q)
 {
     const struct question *ask = &q->in.q;
-    struct local_answer a;
+    const struct resolver *r = q->role;
     uint16_t type = ask->type;
     if (UNLIKELY(q->in.has_tsig)) /* RFC 8945 section 5.2.1: no key of ours */
         return query_error(q, RCODE_NOTAUTH, QUERY_NO_EDE);
@@ -150,7 +152,9 @@ enum stage_result local_stage(struct query *q)
         if (s != STAGE_NEXT)
             return s;
     }
-    return local_says(q->role, ask->name.w, type, &a) ? answered(q, &a) : STAGE_NEXT;
+    if (LIKELY(r->local_ends == NULL || !local_ends_may(r->local_ends, ask->name.w, ask->len)))
+        return STAGE_NEXT;
+    return own_names(q);
 }
 
 /* --- on the way of a lookup --- */

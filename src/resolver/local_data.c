@@ -29,9 +29,9 @@ struct local_data {
     size_t n, cap;
     uint32_t *table; /* 1 + index into node; 0: free */
     size_t mask;
-    uint64_t depths[3];  /* bit: a zone with so many labels is there */
-    uint32_t tops[64];   /* by length of a top label, bit: by its first letter */
-    bool has_data, root; /* some name has records; the root is a zone */
+    uint64_t depths[3]; /* bit: a zone with so many labels is there */
+    uint32_t ends[32];  /* local_data_ends() */
+    bool has_data;      /* some name has records */
     struct local_counts count;
 };
 
@@ -121,11 +121,16 @@ static bool node_room(struct local_data *d)
     return true;
 }
 
-static void note_top(struct local_data *d, const uint8_t *name)
+/* The root and what lies below a top label of which something is known may be asked for. */
+static void note_end(struct local_data *d, const uint8_t *name, size_t n)
 {
-    const uint8_t *top = name_is_root(name) ? NULL : name_skip(name, name_labels(name) - 1);
-    if (top != NULL)
-        d->tops[top[0]] |= 1u << (top[1] & 31);
+    if (n >= 3)
+        d->ends[name[n - 3] & 31] |= 1u << (name[n - 2] & 31);
+}
+
+static void note_root(struct local_data *d)
+{
+    memset(d->ends, 0xff, sizeof d->ends);
 }
 
 /* The node of a name, made if there is none; NULL: no memory. */
@@ -147,7 +152,7 @@ static struct local_node *node_get(struct local_data *d, const uint8_t *name)
     e = &d->node[d->n++];
     d->table[i] = (uint32_t)d->n;
     *e = (struct local_node){.name = copy, .hash = hash, .kind = KIND_NONE};
-    note_top(d, copy);
+    note_end(d, copy, n);
     return e;
 }
 
@@ -176,7 +181,8 @@ enum status local_data_zone(struct local_data *d, const uint8_t *name, enum loca
     unsigned labels = name_labels(name);
     d->depths[labels / 64] |= 1ull << labels % 64;
     d->count.zones++;
-    d->root |= labels == 0;
+    if (labels == 0)
+        note_root(d);
     return exist_above(d, name);
 }
 
@@ -297,7 +303,6 @@ enum status local_data_add(struct local_data *d, const uint8_t *owner, uint16_t 
     s->count++;
     s->ttl = MIN(s->ttl, ttl); /* RFC 2181 section 5.2 */
     d->has_data = true;
-    d->root |= name_is_root(owner);
     d->count.names += first;
     d->count.records++;
     return first ? exist_above(d, owner) : ST_OK;
@@ -308,9 +313,9 @@ struct local_counts local_data_counts(const struct local_data *d)
     return d->count;
 }
 
-bool local_data_silent(const struct local_data *d, const uint8_t *top)
+const uint32_t *local_data_ends(const struct local_data *d)
 {
-    return (d->tops[top[0]] >> (top[1] & 31) & 1) == 0 && !d->root;
+    return d->ends;
 }
 
 /* --- what is said ------------------------------------------------------------------------------

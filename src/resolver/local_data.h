@@ -68,7 +68,13 @@ struct local_answer {
  */
 enum local_says local_data_find(const struct local_data *d, const uint8_t *name, uint16_t type,
                                 struct local_answer *ret);
-/* True if it is certain that nothing is said of names with this top label: a look at two bytes. */
-bool local_data_silent(const struct local_data *d, const uint8_t *top);
+/* By the last two bytes in front of the root of names of which something may be said: 32 words, one
+ * for each of the first byte's values modulo 32, with a bit for each of the second's. */
+const uint32_t *local_data_ends(const struct local_data *d);
+/* False: it is certain that nothing is said of the name. len: its bytes. */
+static inline bool local_ends_may(const uint32_t *ends, const uint8_t *name, size_t len)
+{
+    return len < 3 || (ends[name[len - 3] & 31] >> (name[len - 2] & 31) & 1) != 0;
+}
 
 #endif

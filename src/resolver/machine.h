@@ -318,6 +318,7 @@ struct reading {
 
 struct resolver {
     const struct resolver_options *opt;
+    const uint32_t *local_ends; /* of opt->local, or NULL */
     struct cache *cache;
     const struct env *env;
     struct service own; /* for routes that are `here` */

@@ -92,6 +92,7 @@ void resolver_swap(struct resolver *r, const struct resolver_options *opt)
         jobs_outdate(r);
     }
     r->opt = opt;
+    r->local_ends = opt->local != NULL ? local_data_ends(opt->local) : NULL;
     r->shared.udp_size = MAX(opt->udp_size, (uint16_t)LIMIT_UDP_PLAIN);
     r->shared.recursion = true;
     r->shared.cookies = true;
