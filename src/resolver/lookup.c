@@ -180,6 +180,7 @@ static bool settle(struct resolver *r, struct lookup *l, const struct cache_entr
         l->job->culprit = (struct culprit){
             .why = WHY_CACHE_FAILURE, .value = e->ttl_s, .type = l->type, .has_name = true};
         name_copy(l->job->culprit.name.w, l->at);
+        l->failed_before = true;
         lookup_end(r, l, WHY_FAILED, RCODE_SERVFAIL, "it failed a moment ago", now);
         return true;
     case CACHE_NONE:
@@ -332,8 +333,7 @@ static void remember_failure(struct resolver *r, struct lookup *l, struct now no
     }
     if ((l->flags & LOOKUP_KEYS) != 0)
         return;
-    if (l->overloaded || l->job->culprit.why == WHY_CACHE_FAILURE ||
-        (l->depth > 0 && ran_out(l, now)))
+    if (l->overloaded || l->failed_before || (l->depth > 0 && ran_out(l, now)))
         return;
     if (r->opt->serve_stale && stale_helps(l) && stale_known(r, l, now)) {
         cache_put_negative(l->job->cache, CACHE_FAILURE, l->name.w, l->type, CACHE_CLASS_FAILED,
@@ -343,10 +343,13 @@ static void remember_failure(struct resolver *r, struct lookup *l, struct now no
     /* What was there and too dear to check is there for those who check by themselves (CD). */
     bool dear =
         l->has_bad && l->bad.trust == TRUST_LIMIT && l->type != RR_DS && l->type != RR_DNSKEY;
+    /* Where a sub-query's failure was known, ours is none that begins now. */
+    uint32_t ttl_s = k->why == WHY_CACHE_FAILURE ? MAX(MIN(k->value, (uint32_t)LIMIT_FAILURE_S), 1u)
+                                                 : LIMIT_FAILURE_S;
     struct cache_with w = {.text = dear && k->text[0] != '\0' ? k->text : NULL,
                            .epoch = l->job->epoch};
     cache_put_negative(l->job->cache, CACHE_FAILURE, l->name.w, l->type,
-                       dear ? CACHE_CLASS_BAD : CLASS_IN, LIMIT_FAILURE_S, NULL,
+                       dear ? CACHE_CLASS_BAD : CLASS_IN, ttl_s, NULL,
                        dear ? (uint16_t)(WHY_BOGUS_OK + (unsigned)l->bad.reason) : k->why, &w, now);
 }
 

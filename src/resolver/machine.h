@@ -232,6 +232,7 @@ struct lookup {
     uint8_t pauses;          /* turns that it took so far to check the reply */
     uint8_t bogus_tries;     /* servers whose replies failed */
     bool was_bad;            /* the failure came out of the cache */
+    bool failed_before;      /* likewise: of the name itself, not of a server's address */
     bool has_bad;            /* `bad` says why */
     struct rrset ds;         /* KEYS: the DS set that the keys are checked by */
     enum cache_trust part;   /* of the reply being read */

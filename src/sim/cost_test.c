@@ -290,3 +290,53 @@ TEST(cost_large_replies)
                    cases[i].what, n, (double)ns / 1e6, (double)ns / (double)usual, status_text(st));
     }
 }
+
+/* --- Names that are nothing but pointers --- */
+
+/* The largest reply in which each owner is a pointer to the one before, up to `deep` of them, and
+ * all further ones lead through all of these; each record's data is one more such name. */
+static size_t many_pointers(uint8_t *wire, size_t cap, unsigned deep)
+{
+    struct writer w = wr_of(wire, cap);
+    static const uint8_t head[] = {0, 9, 0x84, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'q', 0};
+    size_t target = MSG_HEADER;
+    unsigned count = 0, depth = 0;
+    wr_bytes(&w, head, sizeof head);
+    wr_u16(&w, RR_A);
+    wr_u16(&w, CLASS_IN);
+    for (; wr_len(&w) + 14 <= cap; count++) {
+        size_t at = wr_len(&w);
+        wr_u16(&w, (uint16_t)(0xc000 | target));
+        wr_u16(&w, RR_NS);
+        wr_u16(&w, CLASS_IN);
+        wr_u32(&w, 60);
+        wr_u16(&w, 2);
+        wr_u16(&w, (uint16_t)(0xc000 | target));
+        if (depth < deep && at < 0x3fff) {
+            target = at;
+            depth++;
+        }
+    }
+    put_be16(wire + 8, (uint16_t)count);
+    return wr_ok(&w) ? wr_len(&w) : 0;
+}
+
+TEST(cost_pointer_chains)
+{
+    static uint8_t wire[LIMIT_MESSAGE];
+    static const struct {
+        unsigned deep;
+        bool good;
+    } cases[] = {{1, true}, {LIMIT_POINTERS - 2, true}, {LIMIT_POINTERS + 1, false}, {1100, false}};
+    uint64_t usual = ordinary_ns();
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        enum status st;
+        size_t n = many_pointers(wire, sizeof wire, cases[i].deep);
+        REQUIRE(n > 60000);
+        uint64_t ns = sort_ns(wire, n, &st);
+        CHECK((st == ST_OK) == cases[i].good);
+        test_point(ns <= COST_FACTOR * usual,
+                   "chains of %u pointers: %zu bytes, %.2f ms: %.1f times the usual (%s)",
+                   cases[i].deep, n, (double)ns / 1e6, (double)ns / (double)usual, status_text(st));
+    }
+}

@@ -83,6 +83,7 @@ static void on_received(void *ctx, const struct netaddr *from, struct bytes wire
 {
     char buf[NETADDR_TEXT_MAX];
     struct text t = text_of(buf, sizeof buf);
+    ((struct player *)ctx)->received += wire.n;
     netaddr_text(from, &t);
     if (wire.n >= MSG_HEADER)
         log_line(
@@ -116,14 +117,29 @@ static struct host *host_named(struct player *p, const uint8_t *name)
     return NULL;
 }
 
-static size_t make_query(struct player *p, const struct step *s, uint8_t *buf, size_t cap)
+/* The i-th of equal questions. */
+static size_t make_query(struct player *p, const struct step *s, unsigned i, uint8_t *buf,
+                         size_t cap)
 {
+    const uint8_t subnet[] = {0, EDNS_ECS, 0, 7, 0, 1, 24, 0, 100, (uint8_t)(i >> 8), (uint8_t)i};
+    struct name below;
+    const uint8_t *name = s->name.w;
     struct edns_out edns = {
         .present = !s->no_edns, .udp_size = LIMIT_EDNS_UDP, .dnssec_ok = s->dnssec_ok};
     uint16_t flags = (uint16_t)((s->no_rd || s->direct ? 0 : MSG_RD) | (s->cd ? MSG_CD : 0) |
                                 (s->ad ? MSG_AD : 0));
-    return encode_query(buf, cap, (uint16_t)prng_next(&p->random), flags, s->name.w, s->type,
-                        CLASS_IN, s->no_edns ? NULL : &edns);
+    if (s->mixed) {
+        edns.dnssec_ok = i & 1;
+        edns.options = bytes_of(subnet, sizeof subnet);
+        flags = (uint16_t)(flags ^ (i & 2 ? MSG_CD : 0) ^ (i & 4 ? MSG_AD : 0));
+    }
+    if (s->numbered && name_len(name) + 7 <= LIMIT_NAME) {
+        below.w[0] = (uint8_t)snprintf((char *)below.w + 1, 7, "n%05u", i);
+        name_copy(below.w + 7, name);
+        name = below.w;
+    }
+    return encode_query(buf, cap, (uint16_t)prng_next(&p->random), flags, name, s->type, CLASS_IN,
+                        s->no_edns ? NULL : &edns);
 }
 
 /* Past the resolver: straight to a name server. */
@@ -160,6 +176,8 @@ static void do_ask(struct player *p, const struct step *s)
     from.port = (uint16_t)(1024 + prng_below(&p->random, 60000));
     log_line(p, "question: %s %s", name_str(s->name.w, name), rr_type_str(s->type, type));
     p->sent = p->sent_tcp = p->answers = 0;
+    p->questions = (unsigned)s->value;
+    p->received = 0;
     p->wire_n = 0;
     p->traced = false;
     p->took_us = 0;
@@ -181,7 +199,9 @@ static void do_ask(struct player *p, const struct step *s)
         sim_kick(p->sim);
     } else {
         for (int64_t i = 0; i < s->value; i++) {
-            struct bytes q = bytes_of(query, make_query(p, s, query, sizeof query));
+            struct bytes q = bytes_of(query, make_query(p, s, (unsigned)i, query, sizeof query));
+            if (s->spread)
+                from.a[3] = (uint8_t)i;
             if (s->direct)
                 ask_directly(p, s, q, &from);
             else
@@ -194,7 +214,7 @@ static void do_ask(struct player *p, const struct step *s)
         want = 1;
     while (p->answers < want && sim_next(p->sim) <= end)
         sim_run_until(p->sim, sim_next(p->sim));
-    if (s->value > 1 && p->answers != (unsigned)s->value && !s->direct)
+    if (s->value > 1 && !s->some && p->answers != (unsigned)s->value && !s->direct)
         player_differs(p, s, "%u answers to %lld questions", p->answers, (long long)s->value);
 }
 

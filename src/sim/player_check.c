@@ -277,6 +277,9 @@ void player_check(struct player *p, const struct step *s)
                 n = p->sent_to[i];
         check_number(p, s, n, "packets to the server");
         break;
+    case STEP_ANSWERS:
+        check_number(p, s, p->answers, "answers");
+        break;
     case STEP_TOOK:
         check_number(p, s, p->took_us, "microseconds until the answer");
         break;
@@ -291,6 +294,9 @@ void player_check(struct player *p, const struct step *s)
         break;
     case STEP_SAYS:
         check_says(p, s);
+        break;
+    case STEP_HOSTILE:
+        player_cost(p, s);
         break;
     case STEP_SIGNATURE:
         check_set(p, s, SECTION_ANSWER);

@@ -41,7 +41,8 @@ struct player {
     struct arena arena, script_arena;
     /* about the last question: */
     uint64_t asked_us, took_us;
-    unsigned sent, sent_tcp, answers;
+    unsigned sent, sent_tcp, answers, questions;
+    size_t received;   /* bytes */
     unsigned *sent_to; /* by host */
     bool reason[WHY_COUNT];
     bool traced;
@@ -58,6 +59,8 @@ void player_differs(struct player *p, const struct step *s, const char *fmt, ...
 enum status player_open(struct player *p) MUST_USE;
 /* The scripts of a host (struct host_script); ctx is a script_host. */
 bool player_script(void *ctx, const struct request *rq, size_t *ret_n);
+/* Appends what the last question cost to p->sc->costs, as a row of a Markdown table. */
+void player_cost(struct player *p, const struct step *s);
 /* A step that expects something. */
 void player_check(struct player *p, const struct step *s);
 

@@ -91,6 +91,8 @@ static bool set_option(struct player *p, const char *word, uint64_t v)
         p->net.mtu = (uint32_t)v;
     else if (strcmp(word, "allow-all") == 0)
         p->allow_count = v ? 2 : 1;
+    else if (strcmp(word, "client-bits") == 0)
+        p->options.rate.ipv4_bits = p->options.miss_rate.ipv4_bits = (uint8_t)MIN(v, (uint64_t)32);
     else if (strcmp(word, "validate") == 0)
         p->options.anchors = v ? p->anchors : NULL;
     else

@@ -180,15 +180,24 @@ static enum status parse_ask(struct parse *p, struct bytes *line, struct step *s
             s->ad = true;
         else if (word_is(w, "cold"))
             s->cold = true;
+        else if (word_is(w, "numbered"))
+            s->numbered = true;
+        else if (word_is(w, "mixed"))
+            s->mixed = true;
+        else if (word_is(w, "spread"))
+            s->spread = true;
+        else if (word_is(w, "some"))
+            s->some = true;
         else if (word_is(w, "times"))
             TRY(parse_number(p, line, s, false));
         else if (!word_is(w, "from") || !word_next(line, &w) ||
                  netaddr_parse(w, &s->client) != ST_OK)
             return scn_error(
-                p, "known here: tcp, no-edns, do, ad, cd, no-rd, cold, times N, from ADDRESS");
+                p, "known here: tcp, no-edns, do, ad, cd, no-rd, cold, times N, numbered, mixed, "
+                   "spread, some, from ADDRESS");
     }
-    if (s->value < 1 || s->value > 256 || (s->kind == STEP_TRACE && (s->direct || s->value > 1)))
-        return scn_error(p, "times is 1 to 256, and only for ask");
+    if (s->value < 1 || s->value > 5000 || (s->kind == STEP_TRACE && (s->direct || s->value > 1)))
+        return scn_error(p, "times is 1 to 5000, and only for ask");
     return ST_OK;
 }
 
@@ -311,6 +320,7 @@ static enum status parse_step_rest(struct parse *p, struct bytes *line, struct s
     case STEP_TOOK:
         return parse_number(p, line, s, true);
     case STEP_RECORDS:
+    case STEP_ANSWERS:
     case STEP_SENT:
     case STEP_SENT_TCP:
         return parse_number(p, line, s, false);
@@ -321,6 +331,9 @@ static enum status parse_step_rest(struct parse *p, struct bytes *line, struct s
     case STEP_SAYS:
         keep_part(line, s);
         return s->part[0] != '\0' ? ST_OK : scn_error(p, "says what?");
+    case STEP_HOSTILE:
+        keep_part(line, s);
+        return s->part[0] != '\0' ? ST_OK : scn_error(p, "what is this attack called?");
     case STEP_SIGN:
         return scn_name(p, line, NULL, &s->name);
     case STEP_SIGNATURE:

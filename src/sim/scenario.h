@@ -54,6 +54,10 @@ struct step {
     bool direct;        /* ask @SERVER */
     bool tcp, no_edns, cold, dnssec_ok, no_rd, none, cd, ad;
     bool any_name; /* "*" in the place of a name */
+    bool numbered; /* each of the questions has a name of its own, below this one */
+    bool mixed;    /* each has other flags and another client subnet */
+    bool spread;   /* each is from another address of the client's network */
+    bool some;     /* not all need to be answered */
     struct netaddr client;
     enum compare compare;
     int64_t value;            /* count, microseconds, seconds, RCODE: as the kind says */
@@ -137,6 +141,9 @@ struct scenario {
     /* Set by the caller before it plays: where recipes and RSA keys are read. May be NULL. */
     const struct file_source *files;
     const char *lab;
+    /* Where the costs of hostile questions are told, a line each (sim/player_cost.c). May be NULL.
+     */
+    struct text *costs;
 };
 
 /* The word of a recipe that stands in the scenario itself. */
