@@ -220,7 +220,13 @@ void failures_add(struct failures *f, const struct incident_news *w, struct now 
     uint16_t *slot = &f->slot[h % SLOTS];
     struct incident_seen *old = *slot > 0 ? &f->ring[*slot - 1] : NULL;
     if (old != NULL && same(old->what, w)) {
+        /* The newest tells how things are now, unless it is out of the cache. */
+        struct incident *newer = w->waits == NULL || repeats(w->why) ? NULL : incident_new(w);
         struct incident_seen s = seen_of(old->what, w, now);
+        if (newer != NULL) {
+            incident_drop(old->what);
+            old->what = newer;
+        }
         old->last_s = now.wall_s;
         old->count += s.count;
         if (s.client.addr.family != ADDR_NONE)

@@ -130,11 +130,39 @@ TEST(all_servers_at_fault_are_named)
     t.rcode = RCODE_SERVFAIL;
     struct text out = text_heap(1 << 16);
     trace_explain(&t, &out);
-    CHECK(strstr(text_cstr(&out), "The reason: no reply from 192.0.2.2 within 752 ms. The other "
-                                  "servers of gone.example. did no better: no reply from "
-                                  "192.0.2.1 within 376 ms. This is for") != NULL);
+    CHECK(strstr(text_cstr(&out),
+                 "The reason: no reply from 192.0.2.2, a server of gone.example., within 752 ms. "
+                 "The other "
+                 "servers of gone.example. did no better: no reply from "
+                 "192.0.2.1, a server of gone.example., within 376 ms. This is for") != NULL);
     text_free(&out);
     trace_free(&t);
+}
+
+/* What happens again with other words is told as it is now; out of the cache it comes without. */
+TEST(a_failure_that_changes_is_told_anew)
+{
+    static const char *const words[] = {"old", "new", "out of the cache"};
+    struct failures *f = failures_new(&key);
+    struct upstream_waits waits = {.n = 0};
+    struct incident_list l = {.n = 0};
+    struct name n;
+    REQUIRE(f != NULL);
+    struct incident_news w = news(&n, "x.example", WHY_REPLY_RCODE);
+    for (unsigned i = 0; i < ARRAY_LEN(words); i++) {
+        struct trace t;
+        trace_init(&t, start, false);
+        trace_add(&t, start, WHY_REPLY_RCODE, 0, 0, &(struct trace_detail){.text = words[i]});
+        w.trace = &t;
+        w.waits = i < 2 ? &waits : NULL;
+        failures_add(f, &w, start);
+        trace_free(&t);
+    }
+    REQUIRE(failures_read(f, &(struct incident_filter){.last = 0}, &l) && l.n == 1);
+    CHECK(l.v[0].count == 3 && l.v[0].what->steps == 1);
+    CHECK_STR(l.v[0].what->step[0].detail.text, "new");
+    incidents_free(&l);
+    failures_free(f);
 }
 
 TEST(failures_of_several_workers_are_joined)

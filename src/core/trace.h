@@ -50,6 +50,9 @@ struct trace_detail {
     const char *text;
 };
 
+/* In the text of a failed validation: then it is not for want of a signer. */
+#define WORDS_NO_EDNS "does not take EDNS"
+
 struct trace_event {
     uint32_t at_us; /* since the query began */
     uint16_t reason;

@@ -28,19 +28,28 @@ static const struct {
          "expired there, or it "
          "refuses strangers."},
     [WHY_TIMEOUT] = {"the operator of the server {address} or of the network between",
-                     "Check that the server runs and that UDP and TCP port 53 reach it: `banyan "
-                     "query @{address} {zone} SOA`."},
-    [WHY_UNREACHABLE] =
+                     "Check that this is still its address, that the server runs and that UDP and "
+                     "TCP port 53 reach it: `banyan query @{address} {zone} SOA`."},
+    [WHY_TIMEOUT_TCP] =
         {"the operator of the server {address} or of the network between",
-         "Nothing listens there or the way to it is closed: check the address, the routes and the "
-         "firewall."},
+         "TCP port 53 must be open too (RFC 7766), and firewalls often let UDP alone pass: "
+         "`banyan query +tcp @{address} {zone} SOA`."},
+    [WHY_STRANGE_REPLIES] =
+        {"the operator of the server {address} or of the network between",
+         "Something there answers, but not what was asked: broken software, a middlebox that "
+         "changes packets, or somebody who forges replies. The packets that come from {address} "
+         "show which."},
+    [WHY_UNREACHABLE] = {"the operator of the server {address} or of the network between",
+                         "The server has to be started there, or its address corrected where the "
+                         "zone is delegated, "
+                         "or a firewall opened: `banyan query @{address} {zone} SOA`."},
     [WHY_ALIAS_LOOP] = {"the owner of the aliases",
                         "One of the CNAME records must point somewhere else."},
     [WHY_ALIAS_TOO_LONG] = {"the owner of the aliases", "Shorten the chain of CNAME records."},
     [WHY_SERVERS_UNKNOWN] =
         {"the operator of {zone}",
-         "The names in its NS records have no address that can be found: add address records (and "
-         "glue at the parent when they are inside the zone)."},
+         "The NS records at its parent name servers that cannot be found: give the registrar names "
+         "that have addresses (and with names inside the zone those addresses, too: glue)."},
     [WHY_SERVER_LOOP] =
         {"the operators of the zones named",
          "Two zones need each other to find their servers: one of them needs glue at its parent or "
@@ -64,9 +73,8 @@ static const struct {
                         "shows for what."},
     [WHY_CACHE_FAILURE] =
         {"the servers asked before",
-         "The same question failed moments ago and is not asked again yet (RFC 9520): run "
-         "`banyan ctl failures NAME` tells why, `banyan ctl trace --cold NAME` sees it fail "
-         "afresh."},
+         "The same question failed moments ago and is not asked again yet (RFC 9520): `banyan ctl "
+         "failures NAME` tells what to do, `banyan ctl trace --cold NAME` sees it fail afresh."},
 #define TRUST_REASON(name, word, ede, text, act) [WHY_BOGUS_##name] = {NULL, act},
 #include "core/trust_reasons.def"
 #undef TRUST_REASON
@@ -91,6 +99,13 @@ static void fill(const char *s, const struct trace_detail *d, struct text *out)
         s = strchr(p, '}') + 1;
     }
     text_str(out, s);
+}
+
+/* Ends a sentence; a name may stand at its end. */
+static void full_stop(struct text *out)
+{
+    if (out->n == 0 || out->p[out->n - 1] != '.')
+        text_char(out, '.');
 }
 
 struct summary {
@@ -175,8 +190,7 @@ static bool put_trust(const struct trace *t, struct text *out)
              last->reason == WHY_SECURE ? " It is secure (DNSSEC): %s"
                                         : " It is not protected by DNSSEC: %s",
              words != NULL ? words : "so the zone says");
-    if (out->n == 0 || out->p[out->n - 1] != '.') /* a name may stand at the end */
-        text_char(out, '.');
+    full_stop(out);
     unsigned why = WHY_BOGUS_OK + last->value;
     if (last->reason == WHY_SECURE || why >= WHY_COUNT || reason_ede((enum reason)why) == 0)
         return false;
@@ -224,18 +238,15 @@ static void explain_bogus(const struct trace *t, const struct trace_event *e, st
     const struct trace_detail *d = trace_detail_of(t, e);
     bool root = d->zone != NULL && *d->zone == 0;
     const char *act = root ? root_advice((enum reason)e->reason) : NULL;
+    if (act == NULL && e->reason == WHY_BOGUS_NO_SIGNATURE && d->text != NULL &&
+        strstr(d->text, WORDS_NO_EDNS) != NULL)
+        act = "the operator of {zone} has to see to it that its servers, and what stands before "
+              "them, take EDNS (RFC 6891): `banyan query +dnssec @SERVER {zone} SOA`";
     text_str(out, " It failed validation (DNSSEC): ");
     trace_sentence(t, e, out);
     text_str(out, ". What has to be done: ");
     fill(act != NULL ? act : blame[e->reason].advice, d, out);
     text_str(out, ".");
-}
-
-/* Ends a sentence; a name may stand at its end. */
-static void full_stop(struct text *out)
-{
-    if (out->n == 0 || out->p[out->n - 1] != '.')
-        text_char(out, '.');
 }
 
 /* Whether the event is trouble that a server of the zone made. */
@@ -319,6 +330,43 @@ static void explain_failure(const struct trace *t, const struct summary *s, stru
     }
 }
 
+/* What is not there, and whose word that is: behind an alias it is not the name that was asked for.
+ */
+static void put_denial(const struct trace *t, struct text *out)
+{
+    const struct trace_event *e;
+    const uint8_t *alias = NULL, *zone = NULL;
+    bool gone = t->rcode == RCODE_NXDOMAIN;
+    for (uint32_t i = 0; (e = trace_next(t, &i)) != NULL;) {
+        const struct trace_detail *d = trace_detail_of(t, e);
+        if (e->depth == 0 && e->reason == WHY_ALIAS_FOLLOWED)
+            alias = d->name;
+        if (e->depth == 0 && (e->reason == WHY_REPLY_NXDOMAIN || e->reason == WHY_REPLY_NODATA))
+            zone = d->zone;
+    }
+    text_str(out, " has no answer");
+    if (alias != NULL) {
+        text_str(out, ": it is an alias, and the name that it leads to, ");
+        name_text(alias, out);
+        text_str(out, gone ? ", does not exist" : ", has no record of this type");
+    } else {
+        text_str(out, gone ? " because the name does not exist"
+                           : ": the name exists, but has no record of this type");
+    }
+    const struct trace_detail d = {.zone = zone};
+    fill(zone != NULL ? "; that is what {zone} says, not a failure."
+                      : "; that is what its zone says, not a failure.",
+         &d, out);
+    if (gone && alias != NULL)
+        text_str(out, " Either that name has to be added, or the alias has to lead elsewhere.");
+    else if (gone && zone != NULL && name_is_root(zone))
+        text_str(out, " There is no such top-level domain: perhaps it is misspelt.");
+    else if (gone)
+        fill(zone != NULL ? " If it should exist, the operator of {zone} has to add it."
+                          : " If it should exist, the owner of the zone has to add it.",
+             &d, out);
+}
+
 void trace_explain(const struct trace *t, struct text *out)
 {
     struct summary s = summarise(t);
@@ -328,18 +376,12 @@ void trace_explain(const struct trace *t, struct text *out)
         return;
     }
     put_question(t, &s, out);
-    if (t->rcode == RCODE_NXDOMAIN) {
-        text_str(
-            out,
-            " has no answer because the name does not exist; that is what its zone says, not a "
-            "failure. If it should exist, the owner of the zone has to add it.");
-    } else if (s.verdict != NULL && s.verdict->reason == WHY_ANSWERED_NODATA) {
-        text_str(
-            out,
-            " has no answer: the name exists, but has no record of this type; that is what its "
-            "zone says, not a failure.");
+    if (t->rcode == RCODE_NXDOMAIN ||
+        (s.verdict != NULL && s.verdict->reason == WHY_ANSWERED_NODATA)) {
+        put_denial(t, out);
     } else if (s.verdict != NULL && trace_detail_of(t, s.verdict)->text != NULL) {
-        text_fmt(out, " has the answer %s.", trace_detail_of(t, s.verdict)->text);
+        text_fmt(out, " has the answer %s", trace_detail_of(t, s.verdict)->text);
+        full_stop(out);
     } else {
         text_str(out, " was answered.");
     }

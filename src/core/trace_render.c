@@ -31,6 +31,8 @@ static bool put_field(const struct trace_detail *d, const struct trace_event *e,
         text_uint(out, e->value);
     else if (bytes_equal(field, bytes_str("text")))
         text_str(out, d->text ? d->text : "no details");
+    else if (bytes_equal(field, bytes_str("more")))
+        text_str(out, d->text ? d->text : "");
     else if (bytes_equal(field, bytes_str("address")) && d->address.family == ADDR_NONE)
         text_str(out, "the server");
     else if (bytes_equal(field, bytes_str("address")))

@@ -102,6 +102,13 @@ void choose(struct resolver *r, struct lookup *l, struct now now)
             note(l, now, WHY_RETRY, &d);
             return;
         }
+        char words[WORDS_MAX];
+        struct text t = text_of(words, sizeof words);
+        if (c->addresses == 0) {
+            cut_words(c, &t);
+            text_end_cut(&t);
+            d.text = words;
+        }
         note(l, now, c->addresses > 0 ? WHY_SERVERS_FAILED : WHY_SERVERS_UNKNOWN, &d);
         lookup_fail(r, l,
                     c->addresses > 0 ? "no server gave a usable answer" : "no server address known",

@@ -256,11 +256,18 @@ static COLD bool known_bad(struct query *q, const uint8_t *name, uint16_t type)
     return true;
 }
 
-static bool failed_before(struct query *q)
+/* It failed a moment ago, and is not tried again yet (RFC 9520). */
+static COLD bool failed_before(struct query *q, const uint8_t *name, uint16_t type)
 {
+    struct resolver *r = resolver_of(q);
+    struct cache_entry e;
     (void)fail(q, RCODE_SERVFAIL, reason_ede(WHY_CACHE_FAILURE));
+    if (cache_get_more(r->cache, name, type, CLASS_IN, q->rq->now, &r->scratch, &e) ==
+            CACHE_FAILURE &&
+        e.text != NULL)
+        q->reply.ede_text = bytes_str(e.text);
     incident_at_once(q, WHY_CACHE_FAILURE, NULL);
-    resolver_of(q)->count.servfail++;
+    r->count.servfail++;
     return true;
 }
 
@@ -321,7 +328,7 @@ static FLATTEN bool from_cache(struct query *q)
             return true;
         case CACHE_FAILURE:
             if (q->in.q.type != RR_ANY || usable(q, name, RR_CNAME, &e) != CACHE_RRSET)
-                return failed_before(q);
+                return failed_before(q, name, type);
             break;
         case CACHE_NONE:
             if (known_bad(q, name, type))
@@ -497,34 +504,6 @@ enum outcome resolver_request(struct resolver *r, struct request *rq, size_t *re
     return o;
 }
 
-/* The sentence about what went wrong, for the EDE's text. */
-static struct bytes failure_text(struct resolver *r, const struct lookup *l, char *buf, size_t cap)
-{
-    const struct culprit *c = &l->job->culprit;
-    struct trace t;
-    struct text out = text_of(buf, cap);
-    uint32_t i = 0;
-    if (c->why >= WHY_BOGUS_OK && c->text[0] != '\0')
-        return bytes_str(c->text);
-    trace_init(&t, r->now, true);
-    struct trace_detail d = {.type = c->type,
-                             .rcode = c->rcode,
-                             .value = c->value,
-                             .address = c->address,
-                             .name = c->has_name ? c->name.w : NULL,
-                             .zone = c->has_zone ? c->zone.w : NULL};
-    char code[24];
-    if (c->why == WHY_REPLY_RCODE)
-        d.text = rcode_str(c->rcode, code);
-    trace_add(&t, r->now, (enum reason)c->why, 0, 0, &d);
-    const struct trace_event *e = trace_next(&t, &i);
-    if (e != NULL)
-        trace_sentence(&t, e, &out);
-    text_end_cut(&out);
-    trace_free(&t);
-    return bytes_of(buf, out.n);
-}
-
 /* Puts a lookup's result into the answer. */
 static void fill(struct query *q, struct lookup *l, char text[EDE_TEXT_MAX])
 {
@@ -533,7 +512,8 @@ static void fill(struct query *q, struct lookup *l, char text[EDE_TEXT_MAX])
     bool alias_enough = q->in.q.type == RR_ANY && l->answers > 0;
     if (l->rcode == RCODE_SERVFAIL && !alias_enough) {
         unsigned why = l->job->culprit.why;
-        struct bytes words = why != 0 ? failure_text(r, l, text, EDE_TEXT_MAX) : bytes_str("");
+        struct bytes words =
+            why != 0 ? culprit_words(&l->job->culprit, r->now, text, EDE_TEXT_MAX) : bytes_str("");
         if (r->opt->serve_stale && stale_instead(q, l, words)) {
             client_any(q);
             return;

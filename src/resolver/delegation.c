@@ -55,7 +55,7 @@ static void add_server(struct cut *c, const uint8_t *name)
         return;
     struct cut_server *s = &c->server[c->servers++];
     name_copy(s->name.w, name);
-    s->has_address = s->asked_a = s->asked_aaaa = false;
+    s->has_address = s->asked_a = s->asked_aaaa = s->no_name = s->failed = false;
     s->hopeless = name_in(name, c->zone.w);
 }
 
@@ -118,8 +118,25 @@ void cut_addresses_cached(struct resolver *r, struct lookup *l, struct now now)
                 if (kind == CACHE_RRSET)
                     cut_add(r, c, k, &e.set);
                 *asked |= kind != CACHE_NONE; /* nothing to learn from asking */
+                c->server[k].no_name |= kind == CACHE_NXDOMAIN;
+                c->server[k].failed |= kind == CACHE_FAILURE;
             }
         }
+}
+
+void cut_words(const struct cut *c, struct text *t)
+{
+    for (unsigned k = 0; k < c->servers; k++) {
+        const struct cut_server *s = &c->server[k];
+        text_str(t, k == 0 ? ": " : "; ");
+        name_text(s->name.w, t);
+        text_str(t, s->has_address ? " has only addresses that are not asked here"
+                    : s->no_name   ? " does not exist"
+                    : s->hopeless  ? " is inside the zone, and the parent gives no address of it "
+                                     "(glue)"
+                    : s->failed    ? " could not be looked up"
+                                   : " has no address");
+    }
 }
 
 bool cut_usable(const struct cut *c)

@@ -2,6 +2,7 @@
  * follows what is known about the server. */
 #include "resolver/machine.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -165,15 +166,39 @@ static bool without_extras(struct resolver *r, struct lookup *l, const struct ex
     return true;
 }
 
-void exchange_expired(struct resolver *r, struct exchange *x, struct now now)
+/* Silence, and what is known of it: an operator mends a closed TCP port, a middlebox and a server
+ * that is down in different ways. */
+static void note_silence(struct lookup *l, const struct exchange *x, struct now now)
 {
-    struct lookup *l = x->lookup;
+    struct cut_address *a = &l->cut.address[x->address];
+    uint32_t waited_ms = (uint32_t)((now.mono_us - x->sent_us) / 1000);
+    char buf[128];
+    struct text t = text_of(buf, sizeof buf);
     struct trace_detail d = {.address = x->to,
                              .zone = l->cut.zone.w,
                              .name = l->asked.w,
                              .type = l->asked_type,
-                             .value = (uint32_t)((now.mono_us - x->sent_us) / 1000)};
-    note(l, now, WHY_TIMEOUT, &d);
+                             .value = waited_ms,
+                             .text = buf};
+    buf[0] = '\0';
+    a->waited_ms = (uint16_t)MIN(a->waited_ms + waited_ms, (uint32_t)UINT16_MAX);
+    if (a->tries > 1)
+        text_fmt(&t, " (asked %u times, %u ms in all)", a->tries, a->waited_ms);
+    if (x->transport == TRANSPORT_TCP && a->truncated)
+        text_str(&t, "; over UDP it says that the answer does not fit");
+    if (x->mismatches > 0)
+        text_fmt(&t, ": %s", x->mismatch);
+    note(l, now,
+         x->mismatches > 0               ? WHY_STRANGE_REPLIES
+         : x->transport == TRANSPORT_TCP ? WHY_TIMEOUT_TCP
+                                         : WHY_TIMEOUT,
+         &d);
+}
+
+void exchange_expired(struct resolver *r, struct exchange *x, struct now now)
+{
+    struct lookup *l = x->lookup;
+    note_silence(l, x, now);
     r->count.upstream_timeouts++;
     servers_failed(r->servers, &x->to, now);
     if (!without_extras(r, l, x, now) && x->transport == TRANSPORT_TCP)
@@ -259,6 +284,7 @@ static void ignore(struct resolver *r, struct exchange *x, const struct netaddr 
     struct trace_detail d = {.address = *from, .text = text, .zone = l->cut.zone.w};
     note(l, now, WHY_REPLY_MISMATCH, &d);
     r->count.upstream_mismatch++;
+    x->mismatch = text;
     if (++x->mismatches < LIMIT_MISMATCHES && x->transport == TRANSPORT_UDP)
         return;
     struct cut_address *a = &l->cut.address[x->address];
@@ -319,11 +345,16 @@ void resolver_failed(struct resolver *r, uint64_t id, enum status why, struct no
     if (x == NULL)
         return;
     struct lookup *l = x->lookup;
-    struct trace_detail d = {.address = x->to,
-                             .zone = l->cut.zone.w,
-                             .text = why == ST_EREFUSED   ? "it refuses"
-                                     : why == ST_ETIMEOUT ? "no connection in time"
-                                                          : status_text(why)};
+    bool tcp = x->transport == TRANSPORT_TCP;
+    char buf[128];
+    snprintf(buf, sizeof buf, "%s%s",
+             why == ST_EREFUSED   ? (tcp ? "it refuses TCP connections" : "nobody listens there")
+             : why == ST_ETIMEOUT ? "no connection in time"
+                                  : status_text(why),
+             tcp && l->cut.address[x->address].truncated
+                 ? "; over UDP it says that the answer does not fit"
+                 : "");
+    struct trace_detail d = {.address = x->to, .zone = l->cut.zone.w, .text = buf};
     note(l, now, WHY_UNREACHABLE, &d);
     /* A host without IPv6 finds that out here, not at every server anew. */
     if (why == ST_EIO && x->to.family == ADDR_V6 && ++r->no_route >= NO_ROUTE_MAX) {

@@ -249,6 +249,8 @@ static void note_reply(struct lookup *l, const struct exchange *x, const struct 
     } else {
         d.text = rd->text;
     }
+    if ((rd->kind == KIND_NXDOMAIN || rd->kind == KIND_NODATA) && rd->soa.count == 1)
+        d.zone = rd->soa.owner; /* it may be below the one that the server was asked for */
     note(l, now, reply_reason(rd), &d);
     if (rd->kind == KIND_RCODE && l->job->culprit.why != WHY_REPLY_RCODE) {
         /* Not a PROBLEM by kind, but what an answer fails by. */
@@ -331,7 +333,7 @@ static bool ask_again(struct lookup *l, const struct exchange *x, const struct m
         a->cookie_again = true;
     } else if ((m->h.flags & MSG_TC) != 0 && x->transport == TRANSPORT_UDP) {
         note(l, now, WHY_REPLY_TRUNCATED, &d);
-        a->tcp = true;
+        a->tcp = a->truncated = true;
     } else {
         return false;
     }

@@ -29,7 +29,7 @@ void note(struct lookup *l, struct now now, enum reason why, const struct trace_
         name_copy(j->culprit.name.w, d->name);
     if (d->zone != NULL)
         name_copy(j->culprit.zone.w, d->zone);
-    if (why >= WHY_BOGUS_OK && d->text != NULL)
+    if (d->text != NULL)
         snprintf(j->culprit.text, sizeof j->culprit.text, "%s", d->text);
 }
 
@@ -155,6 +155,21 @@ static bool known_bad(struct resolver *r, struct lookup *l, struct now now)
     return true;
 }
 
+/* It failed a moment ago (RFC 9520); of what it failed is said once more. */
+static void failed_before(struct lookup *l, const struct cache_entry *e, struct now now)
+{
+    struct culprit *k = &l->job->culprit;
+    *k = (struct culprit){
+        .why = WHY_CACHE_FAILURE, .value = e->ttl_s, .type = l->type, .has_name = true};
+    name_copy(k->name.w, l->at);
+    l->failed_before = true;
+    if (e->text != NULL)
+        snprintf(k->text, sizeof k->text, ": %s", e->text);
+    struct trace_detail d = {
+        .name = l->at, .type = l->type, .value = e->ttl_s, .text = e->text ? k->text : NULL};
+    note(l, now, WHY_CACHE_FAILURE, &d);
+}
+
 /* Settles the lookup from a cache entry; false if that is not possible. */
 static bool settle(struct resolver *r, struct lookup *l, const struct cache_entry *e,
                    struct now now)
@@ -176,11 +191,7 @@ static bool settle(struct resolver *r, struct lookup *l, const struct cache_entr
             lookup_end(r, l, WHY_ANSWERED_NXDOMAIN, RCODE_NXDOMAIN, NULL, now);
         return true;
     case CACHE_FAILURE:
-        note(l, now, WHY_CACHE_FAILURE, &d);
-        l->job->culprit = (struct culprit){
-            .why = WHY_CACHE_FAILURE, .value = e->ttl_s, .type = l->type, .has_name = true};
-        name_copy(l->job->culprit.name.w, l->at);
-        l->failed_before = true;
+        failed_before(l, e, now);
         lookup_end(r, l, WHY_FAILED, RCODE_SERVFAIL, "it failed a moment ago", now);
         return true;
     case CACHE_NONE:
@@ -253,7 +264,8 @@ static void from_cache(struct resolver *r, struct lookup *l, struct now now)
     if (may_use(l, &e) && settle(r, l, &e, now))
         return;
     if (r->opt->serve_stale &&
-        cache_get(c, l->at, l->type, CACHE_CLASS_FAILED, now, &l->arena, &e) == CACHE_FAILURE &&
+        cache_get_more(c, l->at, l->type, CACHE_CLASS_FAILED, now, &l->arena, &e) ==
+            CACHE_FAILURE &&
         settle(r, l, &e, now))
         return;
     if (known_bad(r, l, now))
@@ -311,7 +323,9 @@ static void remember_failure(struct resolver *r, struct lookup *l, struct now no
     /* A bad reply, and nothing left to ask the zone's other servers with, is no verdict. */
     bool half = l->depth > 0 && l->bogus_tries < LIMIT_BOGUS_TRIES && ran_out(l, now);
     if (l->has_bad && l->bad.trust != TRUST_LIMIT && !half) {
-        struct cache_with w = {.text = k->text[0] != '\0' ? k->text : NULL, .epoch = l->job->epoch};
+        struct cache_with w = {.text =
+                                   k->why >= WHY_BOGUS_OK && k->text[0] != '\0' ? k->text : NULL,
+                               .epoch = l->job->epoch};
         if ((l->flags & LOOKUP_KEYS) == 0) {
             cache_put_negative(l->job->cache, CACHE_FAILURE, l->name.w, l->type, CACHE_CLASS_BAD,
                                LIMIT_BOGUS_S, NULL,
@@ -327,7 +341,7 @@ static void remember_failure(struct resolver *r, struct lookup *l, struct now no
         }
         struct zone_trust *t =
             keyring_put(l->job->keyring, l->name.w, &l->bad, NULL, LIMIT_BOGUS_S, now);
-        zone_trust_say(t, k->text);
+        zone_trust_say(t, k->why >= WHY_BOGUS_OK ? k->text : "");
         zone_trust_drop(t);
         return;
     }
@@ -346,8 +360,12 @@ static void remember_failure(struct resolver *r, struct lookup *l, struct now no
     /* Where a sub-query's failure was known, ours is none that begins now. */
     uint32_t ttl_s = k->why == WHY_CACHE_FAILURE ? MAX(MIN(k->value, (uint32_t)LIMIT_FAILURE_S), 1u)
                                                  : LIMIT_FAILURE_S;
-    struct cache_with w = {.text = dear && k->text[0] != '\0' ? k->text : NULL,
-                           .epoch = l->job->epoch};
+    char words[WORDS_MAX];
+    struct cache_with w = {.epoch = l->job->epoch};
+    if (k->why == WHY_CACHE_FAILURE && k->text[0] != '\0')
+        w.text = k->text + 2; /* past ": ": of what the sub-query's question failed */
+    else if (k->why != 0 && culprit_words(k, now, words, sizeof words).n > 0)
+        w.text = k->why >= WHY_BOGUS_OK && k->text[0] != '\0' ? k->text : words;
     cache_put_negative(l->job->cache, CACHE_FAILURE, l->name.w, l->type,
                        dear ? CACHE_CLASS_BAD : CLASS_IN, ttl_s, NULL,
                        dear ? (uint16_t)(WHY_BOGUS_OK + (unsigned)l->bad.reason) : k->why, &w, now);
@@ -378,6 +396,8 @@ static void child_done(struct resolver *r, struct lookup *parent, const struct l
         for (unsigned i = 0; i < c->answers; i++)
             if (c->answer[i].type == parent->child_type)
                 cut_add(r, &parent->cut, parent->child_server, &c->answer[i]);
+        parent->cut.server[parent->child_server].no_name |= c->rcode == RCODE_NXDOMAIN;
+        parent->cut.server[parent->child_server].failed |= c->rcode == RCODE_SERVFAIL;
         parent->phase = PHASE_ASK;
         /* The same as above. */
         if (c->rcode == RCODE_SERVFAIL && c->job != parent->job && !parent->rejoined) {

@@ -74,7 +74,7 @@ struct culprit {
     struct netaddr address;
     struct name name, zone;
     bool has_name, has_zone;
-    char text[WORDS_MAX]; /* of a failed validation */
+    char text[WORDS_MAX];
 };
 
 enum { KEYRING_COLD = 64 /* zones that are remembered for a job alone */ };
@@ -131,6 +131,7 @@ struct cut_server {
     bool has_address;
     bool hopeless; /* inside the zone and without glue: asking for it would go in a circle */
     bool asked_a, asked_aaaa; /* a sub-query for its address was made */
+    bool no_name, failed;     /* it does not exist; looking it up did not work */
 };
 
 struct cut_address {
@@ -144,6 +145,8 @@ struct cut_address {
     bool tcp_to_be_sure; /* over TCP because a reply may have been forged */
     bool cookie_again;   /* it wanted another cookie, and has got one */
     bool edns_again;     /* tried with it once more, for the sake of signatures */
+    bool truncated;      /* over TCP because the answer does not fit into UDP */
+    uint16_t waited_ms;  /* for replies that did not come */
 };
 
 struct cut {
@@ -277,6 +280,7 @@ struct exchange {
     enum transport transport;
     uint8_t address; /* index in the cut */
     uint8_t mismatches;
+    const char *mismatch; /* what was wrong with the last of them */
     bool edns;
     bool sent;     /* the driver has taken it */
     bool answered; /* by the first message that came */
@@ -438,6 +442,8 @@ bool spend(struct lookup *l, enum budget_item item, uint32_t amount, struct now 
 /* delegation.c */
 void cut_find(struct resolver *r, struct lookup *l, struct now now);
 void cut_begin(struct cut *c, const uint8_t *zone, uint64_t dies_us);
+/* Of each server, why it has no address. */
+void cut_words(const struct cut *c, struct text *t);
 /* Has an address, or a server that can be looked up. */
 bool cut_usable(const struct cut *c);
 void cut_servers(struct cut *c, const struct rrset *ns);
@@ -716,6 +722,9 @@ struct client *client_new(struct resolver *r, const struct request *rq) MUST_USE
 bool why_asked(const struct question *ask);
 enum stage_result why_begin(struct query *q);
 void why_fill(struct query *q, const struct lookup *l);
+/* What went wrong, in a sentence: for the EDE, and for who asks again (in buf, or the culprit's).
+ */
+struct bytes culprit_words(const struct culprit *c, struct now now, char *buf, size_t cap);
 void client_free(struct resolver *r, struct client *c);
 
 #endif

@@ -328,7 +328,7 @@ static bool deepen(struct resolver *r, struct lookup *l, const struct verdict *v
 const char *plain_words(const struct verdict *v, const struct cut_address *a)
 {
     return v->reason == TRUST_NO_SIGNATURE && a->plain
-               ? " (the server, or something before it, does not take EDNS, without which there "
+               ? " (the server, or something before it, " WORDS_NO_EDNS ", without which there "
                  "are no signatures)"
                : "";
 }

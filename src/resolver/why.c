@@ -82,6 +82,33 @@ enum stage_result why_begin(struct query *q)
     return STAGE_WAIT;
 }
 
+struct bytes culprit_words(const struct culprit *c, struct now now, char *buf, size_t cap)
+{
+    struct trace t;
+    struct text out = text_of(buf, cap);
+    char code[24];
+    uint32_t i = 0;
+    if (c->why >= WHY_BOGUS_OK && c->text[0] != '\0')
+        return bytes_str(c->text);
+    trace_init(&t, now, true);
+    struct trace_detail d = {.type = c->type,
+                             .rcode = c->rcode,
+                             .value = c->value,
+                             .address = c->address,
+                             .name = c->has_name ? c->name.w : NULL,
+                             .zone = c->has_zone ? c->zone.w : NULL,
+                             .text = c->text[0] != '\0' ? c->text : NULL};
+    if (c->why == WHY_REPLY_RCODE)
+        d.text = rcode_str(c->rcode, code);
+    trace_add(&t, now, (enum reason)c->why, 0, 0, &d);
+    const struct trace_event *e = trace_next(&t, &i);
+    if (e != NULL)
+        trace_sentence(&t, e, &out);
+    text_end_cut(&out);
+    trace_free(&t);
+    return bytes_of(buf, out.n);
+}
+
 /* Words as the strings of a TXT record, broken between them. */
 static struct bytes strings_of(struct bytes words, struct arena *a)
 {

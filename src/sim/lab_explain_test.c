@@ -204,3 +204,94 @@ TEST(lab_explain_clock)
         lab_close(&l);
     }
 }
+
+enum { SOON_US = 10000 };
+
+struct outage {
+    const char *word, *target, *name;
+    uint16_t type;
+    const char *says; /* in the EDE's text, where there is one, and in the explanation */
+    const char *act;  /* in the explanation */
+};
+
+/* Faults of servers and delegations: which server of which zone, what it did, and what mends that.
+ */
+static const struct outage outages[] = {
+    {"dead", "example.co.uk", "www.example.co.uk", RR_A, ", a server of example.co.uk., within ",
+     "Check that this is still its address, that the server runs"},
+    {"unreachable", "example.co.uk", "www.example.co.uk", RR_A, "cannot be reached: nobody listens",
+     "The server has to be started there, or its address corrected"},
+    {"lame", "example.co.uk", "www.example.co.uk", RR_A,
+     "is listed as a server of example.co.uk., but does not serve it (lame; it answers REFUSED)",
+     "must be configured to serve example.co.uk., or it must be taken out"},
+    {"upward", "example.co.uk", "www.example.co.uk", RR_A, "refers back upwards to .: it does not",
+     "must be configured to serve example.co.uk."},
+    {"servfail", "example.co.uk", "www.example.co.uk", RR_A,
+     ", a server of example.co.uk., answers SERVFAIL", "Its own log will say why"},
+    {"garbage", "example.co.uk", "www.example.co.uk", RR_A,
+     "sent a reply that cannot be read: broken message", "Its replies break the protocol"},
+    {"wrong-id", "example.co.uk", "www.example.co.uk", RR_A,
+     "but for some that do not match the question and were ignored",
+     "Something there answers, but not what was asked"},
+    {"mute-tcp", "big.net", "huge.big.net", RR_TXT, "over UDP it says that the answer does not fit",
+     "TCP port 53 must be open too (RFC 7766)"},
+    {"refuse-tcp", "big.net", "huge.big.net", RR_TXT,
+     "it refuses TCP connections; over UDP it says that the answer", "or a firewall opened"},
+    {"wrong-ns", "example.co.uk", "www.example.co.uk", RR_A,
+     "ns1.no-such-hoster.com. does not exist", "give the registrar names that have addresses"},
+    {"no-glue", "example.co.uk", "www.example.co.uk", RR_A,
+     "ns1.example.co.uk. is inside the zone, and the parent gives no address of it (glue)",
+     "with names inside the zone those addresses, too: glue"},
+    {"no-edns", "example.co.uk", "www.example.co.uk", RR_A,
+     "does not take EDNS, without which there are no signatures",
+     "the operator of example.co.uk. has to see to it that its servers"},
+    {"alias-loop", "www.example.co.uk", "www.example.co.uk", RR_A,
+     "go round in a circle at www.example.co.uk.",
+     "One of the CNAME records must point somewhere else"},
+    {"dangling-alias", "www.example.co.uk", "www.example.co.uk", RR_A, "",
+     "the name that it leads to, gone.cdn-provider.net., does not exist; that is what "
+     "cdn-provider.net. says"},
+    {"no-delegation", "example.co.uk", "www.example.co.uk", RR_A, "",
+     "that is what co.uk. says, not a failure"},
+};
+
+static void try_outage(const struct outage *w)
+{
+    struct breakage b = {0};
+    struct name name;
+    static struct lab l;
+    snprintf(b.word, sizeof b.word, "%s", w->word);
+    if (name_from(w->target, &b.target) != ST_OK || name_from(w->name, &name) != ST_OK ||
+        !lab_open(&l, &b, 1)) {
+        test_point(false, "%s: the lab does not open", w->word);
+        return;
+    }
+    bool got = ask_by(&l, w->name, w->type, 0, SOON_US);
+    test_point(got && strstr(l.ede_text, w->says) != NULL, "%s: the client is told: %s", w->word,
+               l.ede_text);
+    if (got && msg_rcode(&l.m) == RCODE_SERVFAIL && l.m.edns.ede_code != 10) {
+        /* Whoever asks again is told the same: stub resolvers give up before the first answer. */
+        got = ask_by(&l, w->name, w->type, 0, SOON_US);
+        test_point(got && l.m.edns.ede_code == 13 && strstr(l.ede_text, w->says) != NULL,
+                   "%s: and told again: %u %s", w->word, l.m.edns.ede_code, l.ede_text);
+    }
+    struct resolve_task task = {.name = name.w,
+                                .type = w->type,
+                                .rclass = CLASS_IN,
+                                .cold = true,
+                                .armed = true,
+                                .done = explain};
+    explanation[0] = '\0';
+    got = resolver_resolve(sim_resolver(l.sim), &task, sim_now(l.sim)) == ST_OK;
+    sim_kick(l.sim);
+    sim_run_until(l.sim, sim_now(l.sim).mono_us + ANSWER_US);
+    test_point(got && strstr(explanation, w->says) != NULL && strstr(explanation, w->act) != NULL,
+               "%s: explained: %s", w->word, explanation);
+    lab_close(&l);
+}
+
+TEST(lab_explain_outages)
+{
+    for (size_t i = 0; i < ARRAY_LEN(outages); i++)
+        try_outage(&outages[i]);
+}
