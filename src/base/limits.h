@@ -45,6 +45,13 @@ enum {
     /* Sub-queries (server addresses, later DS and DNSKEY) of one client query: Unbound 20 DS/NS
        finds. */
     LIMIT_QUERY_SUBQUERIES = 32,
+    /* Names of servers that turn out to have no address, for one client query (NXNSAttack; CAMP):
+     * then no further ones are looked up. Unbound and Knot Resolver 5, PowerDNS 10. */
+    LIMIT_QUERY_NO_ADDRESS = 6,
+    /* Referrals one below the other for one name: an attacker's servers may go on for as many as it
+     * has labels. Reverse names of IPv6, the deepest of honest ones, have about eight. Knot
+     * Resolver stops at 100, Unbound at 130. */
+    LIMIT_REFERRALS = 24,
     /* Depth of sub-queries below sub-queries: BIND 7, PowerDNS 16, Unbound 4. */
     LIMIT_QUERY_DEPTH = 6,
     /* KeyTrap, CVE-2023-50387: PowerDNS 30, Knot Resolver 32, BIND 16. */

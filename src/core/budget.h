@@ -13,6 +13,7 @@
     BUDGET(PACKETS, LIMIT_QUERY_PACKETS, "upstream packets")                                       \
     BUDGET(BYTES, LIMIT_QUERY_BYTES, "bytes received")                                             \
     BUDGET(SUBQUERIES, LIMIT_QUERY_SUBQUERIES, "sub-queries")                                      \
+    BUDGET(NO_ADDRESS, LIMIT_QUERY_NO_ADDRESS, "servers without an address")                       \
     BUDGET(CHAIN, LIMIT_CHAIN, "alias steps")                                                      \
     BUDGET(SIGNATURES, LIMIT_QUERY_SIGNATURES, "signature checks")                                 \
     BUDGET(HASHES, LIMIT_QUERY_HASHES, "NSEC3 hashes")                                             \

@@ -45,6 +45,15 @@ static int best_address(struct resolver *r, struct lookup *l, const char **ret_t
     return best;
 }
 
+/* Enough servers without an address were looked up. What the question fails by is still that they
+ * have none. */
+static void too_many_unknown(struct lookup *l, struct now now)
+{
+    struct trace_detail d = {.text = "too many servers without an address", .zone = l->cut.zone.w};
+    if (!budget_take(&l->job->budget, BUDGET_NO_ADDRESS, 1))
+        trace_add(&l->job->trace, now, WHY_BUDGET_SPENT, l->number, l->depth, &d);
+}
+
 /* Starts a sub-query for the address of a server that has none yet. */
 static bool ask_for_address(struct resolver *r, struct lookup *l, struct now now)
 {
@@ -55,6 +64,10 @@ static bool ask_for_address(struct resolver *r, struct lookup *l, struct now now
             bool *asked = pass == 0 ? &s->asked_a : &s->asked_aaaa;
             if (*asked || s->hopeless || s->has_address)
                 continue;
+            if (l->job->budget.spent[BUDGET_NO_ADDRESS] >= LIMIT_QUERY_NO_ADDRESS) {
+                too_many_unknown(l, now);
+                return false;
+            }
             *asked = true;
             struct trace_detail d = {.server = s->name.w, .zone = c->zone.w};
             note(l, now, WHY_SERVER_ADDRESS_NEEDED, &d);

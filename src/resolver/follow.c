@@ -146,6 +146,12 @@ static void refer(struct resolver *r, struct lookup *l, const struct msg *m, str
     struct cut *c = &l->cut;
     struct cache *cache = l->job->cache;
     struct name parent = c->zone, child;
+    if (++l->referrals > LIMIT_REFERRALS) {
+        struct trace_detail d = {.text = "too many referrals", .zone = c->zone.w};
+        note(l, now, WHY_BUDGET_SPENT, &d);
+        lookup_fail(r, l, "referrals without an end", now);
+        return;
+    }
     name_copy(child.w, ns->owner);
     referral_keep(r, l, m, child.w, ns->ttl, now);
     struct bailiwick b = {.zone = parent.w, .name = ns->owner, .ns = ns};

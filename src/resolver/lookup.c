@@ -86,6 +86,7 @@ void lookup_alias(struct resolver *r, struct lookup *l, const uint8_t *target, s
     l->full = false;
     l->shown = 0;
     l->cut_max = LIMIT_LABELS;
+    l->referrals = 0;
     note(l, now, WHY_ALIAS_FOLLOWED, &d);
 }
 
@@ -371,6 +372,29 @@ static void remember_failure(struct resolver *r, struct lookup *l, struct now no
                        dear ? (uint16_t)(WHY_BOGUS_OK + (unsigned)l->bad.reason) : k->why, &w, now);
 }
 
+/* A sub-query for a server's address has ended: what it found, or one more that has none. */
+static void server_done(struct lookup *parent, const struct lookup *c, struct resolver *r)
+{
+    struct cut_server *s = &parent->cut.server[parent->child_server];
+    uint32_t *strangers = &parent->job->budget.spent[BUDGET_NO_ADDRESS];
+    for (unsigned i = 0; i < c->answers; i++)
+        if (c->answer[i].type == parent->child_type)
+            cut_add(r, &parent->cut, parent->child_server, &c->answer[i]);
+    s->no_name |= c->rcode == RCODE_NXDOMAIN;
+    s->failed |= c->rcode == RCODE_SERVFAIL;
+    parent->phase = PHASE_ASK;
+    /* Another question's budget ran out, not ours: once more. */
+    if (c->rcode == RCODE_SERVFAIL && c->job != parent->job && !parent->rejoined) {
+        parent->rejoined = true;
+        *(parent->child_type == RR_A ? &s->asked_a : &s->asked_aaaa) = false;
+        return;
+    }
+    if (c->rcode == RCODE_NXDOMAIN)
+        s->asked_a = s->asked_aaaa = true;
+    if (!s->has_address && (c->rcode != RCODE_NOERROR || (s->asked_a && s->asked_aaaa)))
+        *strangers += *strangers < LIMIT_QUERY_NO_ADDRESS;
+}
+
 /* Tells a parent what came of its sub-query. */
 static void child_done(struct resolver *r, struct lookup *parent, const struct lookup *c,
                        struct now now)
@@ -393,18 +417,7 @@ static void child_done(struct resolver *r, struct lookup *parent, const struct l
             r->prime_again_us = now.mono_us + 60000000;
         parent->phase = PHASE_CUT;
     } else {
-        for (unsigned i = 0; i < c->answers; i++)
-            if (c->answer[i].type == parent->child_type)
-                cut_add(r, &parent->cut, parent->child_server, &c->answer[i]);
-        parent->cut.server[parent->child_server].no_name |= c->rcode == RCODE_NXDOMAIN;
-        parent->cut.server[parent->child_server].failed |= c->rcode == RCODE_SERVFAIL;
-        parent->phase = PHASE_ASK;
-        /* The same as above. */
-        if (c->rcode == RCODE_SERVFAIL && c->job != parent->job && !parent->rejoined) {
-            struct cut_server *s = &parent->cut.server[parent->child_server];
-            parent->rejoined = true;
-            *(parent->child_type == RR_A ? &s->asked_a : &s->asked_aaaa) = false;
-        }
+        server_done(parent, c, r);
     }
     if (parent->phase != PHASE_DONE) /* it may have ended for want of memory */
         lookup_ready(r, parent);

@@ -210,6 +210,7 @@ struct lookup {
     uint8_t cut_max;   /* zones with more labels are not considered any more */
     uint8_t shown;     /* labels of `at` that are asked (RFC 9156) */
     uint8_t minimised; /* minimised questions sent */
+    uint8_t referrals; /* followed for `at` */
     bool full;         /* no more minimisation for this zone */
     uint8_t told;      /* 1 + labels of a zone whose servers know the name already; 0: none */
     bool refresh;      /* what the cache has of the name is passed by */

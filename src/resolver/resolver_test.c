@@ -582,6 +582,27 @@ TEST(ids_are_spread)
     end(&w);
 }
 
+/* RFC 9715: no server is asked for replies that would come in fragments; and none is told of a
+ * client's network, by which equal questions would differ (RebirthDay). */
+TEST(questions_ask_for_no_fragments)
+{
+    static struct world w;
+    memset(&w, 0, sizeof w);
+    begin(&w, "");
+    struct effect f;
+    struct msg m;
+    struct arena a;
+    arena_init(&a, 4096, 0);
+    (void)submit(&w, "www.example.org.", 1);
+    REQUIRE(resolver_effect(w.r, &f) && f.kind == EFFECT_SEND && f.transport == TRANSPORT_UDP);
+    REQUIRE(msg_parse(f.data, &a, &m) == ST_OK && m.edns.present);
+    CHECK_EQ(m.edns.udp_size, 1232);
+    CHECK(!m.edns.has_ecs);
+    arena_free(&a);
+    pump(&w);
+    end(&w);
+}
+
 /* The sentence about a failure is cut to the room there is: the OPT stays well formed whatever
  * names stand in it. */
 TEST(a_long_explanation_is_cut)

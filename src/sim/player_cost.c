@@ -16,7 +16,8 @@ static void limit_words(const struct player *p, struct text *t)
         n++;
     }
     for (unsigned i = 0; i < WHY_COUNT; i++)
-        if (p->reason[i] && reason_kind((enum reason)i) == REASON_PROBLEM && i != WHY_BUDGET_SPENT)
+        if (p->reason[i] && reason_kind((enum reason)i) == REASON_PROBLEM &&
+            (i != WHY_BUDGET_SPENT || p->spent.exhausted == 0))
             text_fmt(t, "%s`%s`", n++ > 0 ? ", " : "", reason_word((enum reason)i));
 }
 
@@ -25,6 +26,10 @@ void player_cost(struct player *p, const struct step *s)
     struct text *t = p->sc->costs;
     const char *file = strrchr(p->file, '/');
     file = file != NULL ? file + 1 : p->file;
+    /* Nothing may put back what was spent (CVE-2026-50045). */
+    if (p->traced && p->spent.spent[BUDGET_PACKETS] != p->sent)
+        player_differs(p, s, "%u packets were sent, but the budget says %u", p->sent,
+                       p->spent.spent[BUDGET_PACKETS]);
     if (t == NULL)
         return;
     text_fmt(t, "| %s | [%.*s](../scenarios/%s) | %u | %u | %u | %zu | ", s->part,
