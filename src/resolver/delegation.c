@@ -135,7 +135,8 @@ void cut_words(const struct cut *c, struct text *t)
                     : s->hopeless  ? " is inside the zone, and the parent gives no address of it "
                                      "(glue)"
                     : s->failed    ? " could not be looked up"
-                                   : " has no address");
+                    : s->asked_a && s->asked_aaaa ? " has no address"
+                                                  : " was not looked up any more");
     }
 }
 
