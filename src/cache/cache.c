@@ -476,7 +476,8 @@ void cache_put(struct cache *c, const struct rrset *set, enum cache_rank rank,
         .head = {.kind = CACHE_RRSET, .rank = rank & 7u, .type = set->type, .rclass = set->rclass},
         .set = set,
         .owner = set->owner};
-    if (set->ttl > 0 && set->count > 0 && draft_set(&d, lower, n, set, with))
+    /* Type 0 is no data (RFC 6895 section 3.1), and the place of "no such name". */
+    if (set->ttl > 0 && set->count > 0 && set->type != 0 && draft_set(&d, lower, n, set, with))
         draft_put(c, &d, set->ttl, now);
 }
 

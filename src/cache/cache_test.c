@@ -173,6 +173,24 @@ TEST(negative_entries)
     cache_free(c);
 }
 
+/* RFC 6895 section 3.1: type 0 is no data. Its place is that of NXDOMAIN, which stays whole. */
+TEST(type_0_is_not_kept)
+{
+    struct cache *c = cache_new(1 << 20, 1, &env);
+    struct arena a;
+    struct name n = nm("nx.example.org.");
+    struct cache_entry e;
+    uint8_t rd[] = {0, 4, 192, 0, 2, 1};
+    struct rrset set = {n.w, 0, CLASS_IN, 60, 1, sizeof rd, rd};
+    arena_init(&a, 4096, 0);
+    cache_put_negative(c, CACHE_NXDOMAIN, n.w, RR_A, CLASS_IN, 30, NULL, 0, NULL, at(0));
+    cache_put(c, &set, RANK_ANSWER, NULL, at(1));
+    CHECK_EQ(cache_get(c, n.w, RR_A, CLASS_IN, at(2), &a, &e), CACHE_NXDOMAIN);
+    CHECK_EQ(cache_stats(c).entries, 1);
+    arena_free(&a);
+    cache_free(c);
+}
+
 /* A scan of names used once does not push out what is in use, and the budget holds. */
 TEST(budget_holds_and_scans_do_no_harm)
 {

@@ -2,6 +2,8 @@
 #include "cache/snapshot.h"
 #include "dns/rr_type.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -226,4 +228,101 @@ TEST(snapshot_refuses_what_it_never_wrote)
         e[bad[i].at] = was;
     }
     cache_free(c);
+}
+
+/* --- everything at once --- */
+
+struct crowd {
+    struct cache *c;
+    atomic_bool over;
+    atomic_ullong clock_s;
+};
+
+/* Sets of 4 bytes to many thousands, all bytes the same, and answers checked for that. */
+static void *crowd_worker(void *arg)
+{
+    enum { BIGGEST = 9000, STEPS = 15000 };
+    struct crowd *w = arg;
+    struct prng r = {(uintptr_t)&r};
+    struct arena a;
+    static _Thread_local uint8_t rd[BIGGEST + 2];
+    arena_init(&a, 4096, 0);
+    for (int i = 0; i < STEPS; i++) {
+        char text[40];
+        struct name n;
+        struct cache_entry e;
+        struct now now = at(500, atomic_fetch_add(&w->clock_s, i % 64 == 0));
+        snprintf(text, sizeof text, "n%u.z%u.example.", (unsigned)prng_below(&r, 300),
+                 (unsigned)prng_below(&r, 5));
+        arena_reset(&a);
+        if (name_from(text, &n) != ST_OK)
+            continue;
+        if (prng_below(&r, 3) == 0) {
+            size_t size = prng_below(&r, 20) == 0 ? prng_below(&r, BIGGEST) : prng_below(&r, 200);
+            memset(rd, i & 0xff, size + 2);
+            put_be16(rd, (uint16_t)size);
+            cache_put(
+                w->c,
+                &(struct rrset){n.w, RR_NULL, CLASS_IN, 1 + i % 500, 1, (uint32_t)size + 2, rd},
+                RANK_ANSWER, &(struct cache_with){.epoch = cache_epoch(w->c)}, now);
+        } else if (prng_below(&r, 16) == 0) {
+            cache_put_negative(w->c, CACHE_NXDOMAIN, n.w, RR_A, CLASS_IN, 20, NULL, 0, NULL, now);
+        } else if (cache_get_stale(w->c, n.w, RR_NULL, CLASS_IN, now, 100, 30, &a, &e) ==
+                   CACHE_RRSET) {
+            for (uint32_t k = 2; k < e.set.rdata_size; k++)
+                if (e.set.rdata[k] != e.set.rdata[2])
+                    abort();
+        }
+    }
+    arena_free(&a);
+    return NULL;
+}
+
+static void *crowd_flusher(void *arg)
+{
+    struct crowd *w = arg;
+    for (unsigned i = 0; !atomic_load(&w->over); i++) {
+        char text[40];
+        struct name n;
+        snprintf(text, sizeof text, "z%u.example.", i % 5);
+        if (name_from(text, &n) != ST_OK)
+            break;
+        if (i % 16 == 0)
+            cache_flush_all(w->c);
+        else if (i % 16 == 8)
+            cache_distrust(w->c);
+        else if (i % 2 == 0)
+            (void)cache_flush_below(w->c, n.w);
+        else
+            (void)cache_flush_name(w->c, n.w, 0);
+    }
+    return NULL;
+}
+
+/* Lookups, insertions that push others out, flushes, new rules, a save and a load. */
+TEST(all_at_once)
+{
+    struct crowd w = {.c = cache_new(1 << 20, 4, &env)};
+    pthread_t t[4];
+    REQUIRE(w.c != NULL);
+    for (int i = 0; i < 3; i++)
+        REQUIRE(pthread_create(&t[i], NULL, crowd_worker, &w) == 0);
+    REQUIRE(pthread_create(&t[3], NULL, crowd_flusher, &w) == 0);
+    for (int i = 0; i < 40; i++) {
+        struct now now = at(500, atomic_load(&w.clock_s));
+        struct bytes b = save(w.c, now);
+        struct snapshot_load l = {.epoch = cache_epoch(w.c)};
+        CHECK_EQ(snapshot_put_all(&l, w.c, b, now), ST_OK);
+    }
+    for (int i = 0; i < 3; i++)
+        pthread_join(t[i], NULL);
+    atomic_store(&w.over, true);
+    pthread_join(t[3], NULL);
+    struct cache_stats st = cache_stats(w.c);
+    CHECK(st.bytes <= 1 << 20 && st.negative <= st.entries);
+    cache_flush_all(w.c);
+    st = cache_stats(w.c);
+    CHECK_EQ(st.entries, 0);
+    CHECK_EQ(st.negative, 0);
+    cache_free(w.c);
 }

@@ -1,7 +1,11 @@
 #include "core/rate.h"
 
-/* Others may write the same place meanwhile; after so many tries a question goes uncounted. */
-enum { TRIES = 4 };
+enum {
+    /* Others may write the same place meanwhile; after so many tries a question goes uncounted. */
+    TRIES = 4,
+    /* Workers read the clock once a turn: another may be ahead by a long turn of ours. */
+    LAG_US = 2000000,
+};
 
 static uint64_t prefix_hash(const struct rate_table *t, const struct rate_limit *l, uint64_t salt,
                             const struct netaddr *who)
@@ -23,8 +27,9 @@ static bool place_take(_Atomic uint64_t *place, uint64_t now, uint64_t each, uin
 {
     uint64_t was = atomic_load_explicit(place, memory_order_relaxed);
     for (unsigned i = 0; i < TRIES; i++) {
-        /* What is further ahead than a burst was left by a clock that has since been set back. */
-        uint64_t paid = was > now && was <= now + ahead + each ? was : now;
+        /* What is much further ahead than a burst was left by a clock that has since been set back,
+         * or by a limit that was another. */
+        uint64_t paid = was > now && was <= now + ahead + each + LAG_US ? was : now;
         if (paid > now + ahead)
             return false;
         if (atomic_compare_exchange_weak_explicit(place, &was, paid + each, memory_order_relaxed,

@@ -36,6 +36,20 @@ TEST(a_rate_is_kept_and_comes_back)
     free(t);
 }
 
+/* Workers read the clock once a turn: one that is behind must not open the way again. */
+TEST(a_worker_that_is_behind_does_not_forget)
+{
+    struct rate_table *t = calloc(1, sizeof *t);
+    const struct rate_limit l = {.per_s = 100, .burst = 20, .ipv4_bits = 32, .ipv6_bits = 64};
+    struct netaddr a = v4(1);
+    REQUIRE(t != NULL);
+    CHECK_EQ(taken(t, &l, &a, 3000000, 100, 0), 20);
+    CHECK_EQ(taken(t, &l, &a, 2999000, 100, 0), 0);
+    CHECK_EQ(taken(t, &l, &a, 2000000, 100, 0), 0);
+    CHECK_EQ(taken(t, &l, &a, 3010000, 100, 0), 1);
+    free(t);
+}
+
 TEST(a_prefix_is_one_client)
 {
     struct rate_table *t = calloc(1, sizeof *t);

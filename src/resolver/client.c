@@ -388,6 +388,7 @@ struct client *client_new(struct resolver *r, const struct request *rq)
         return NULL;
     memset(c, 0, sizeof *c);
     c->wait.kind = WAIT_CLIENT;
+    list_init(&c->wait.link);
     list_init(&c->by_stale);
     list_init(&c->by_patience);
     c->from = rq->client;
@@ -443,7 +444,6 @@ static enum stage_result begin_waiting(struct query *q)
     struct client *c = client_new(r, q->rq);
     if (c == NULL)
         return overload(q, TOO_MANY);
-    list_init(&c->wait.link);
     if (l != NULL) {
         r->count.coalesced++;
     } else {
@@ -584,7 +584,6 @@ enum status resolver_resolve(struct resolver *r, const struct resolve_task *task
     struct job *j = job_new(r, now, task);
     size_t n = 0;
     if (c != NULL) {
-        list_init(&c->wait.link);
         c->wait.kind = WAIT_TASK;
         c->task = *task;
         n = client_answer(r, c, NULL, now);

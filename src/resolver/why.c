@@ -45,7 +45,7 @@ static bool read_question(const struct question *ask, struct name *ret, uint16_t
     size_t n = (size_t)(type - ask->name.w);
     memcpy(ret->w, ask->name.w, n);
     ret->w[n] = 0;
-    return rr_type_parse(bytes_of(type + 1, type[0]), ret_type) &&
+    return rr_type_parse(bytes_of(type + 1, type[0]), ret_type) && *ret_type != 0 &&
            (rr_type_flags(*ret_type) & RRF_META) == 0;
 }
 
