@@ -6,6 +6,7 @@
 #include "io/files.h"
 #include "io/log.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -21,6 +22,7 @@
 enum {
     BUFFER = SNAPSHOT_BLOCK + 2 * SNAPSHOT_BLOCK_HEAD,
     NICE = 10,
+    UNFINISHED_S = 10, /* nobody writes to it any more */
 };
 
 struct cache_file {
@@ -224,6 +226,47 @@ static const char *load_file(struct cache_file *f, int fd, struct snapshot_load 
     return wrong != NULL ? wrong : load_blocks(f, &s, l);
 }
 
+/* A save that was killed, as file_out_begin() calls what it writes: "FILE.XXXXXX" without an end.
+ * What somebody calls "FILE.backup" has one. */
+static bool unfinished(int dir, const char *file, const char *name)
+{
+    size_t n = strlen(name);
+    struct stat st;
+    uint8_t start[SNAPSHOT_MAGIC];
+    if (strncmp(file, name, n) != 0 || file[n] != '.' || strlen(file + n + 1) != 6 ||
+        strcspn(file + n + 1, ".%-_") != 6)
+        return false;
+    struct source s = {.fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK),
+                       .at = SNAPSHOT_MAGIC};
+    if (s.fd < 0)
+        return false;
+    bool gone = fstat(s.fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+                (st.st_mode & 07777) == 0600 && st.st_size >= SNAPSHOT_MAGIC &&
+                st.st_mtime + UNFINISHED_S < time(NULL) && read_at(s.fd, 0, start, sizeof start) &&
+                snapshot_is_ours(bytes_of(start, sizeof start));
+    for (s.size = (uint64_t)st.st_size; gone && s.at < s.size && next_block(&s); s.at += s.block.n)
+        gone = s.block.kind != 'Z';
+    close(s.fd);
+    return gone;
+}
+
+static void sweep(const char *path)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    int n = slash == NULL ? 0 : slash == path ? 1 : (int)(slash - path);
+    if (snprintf(folder, sizeof folder, "%.*s", n > 0 ? n : 1, n > 0 ? path : ".") >=
+        (int)sizeof folder)
+        return;
+    DIR *d = opendir(folder);
+    if (d == NULL)
+        return;
+    for (const struct dirent *e; (e = readdir(d)) != NULL;)
+        if (unfinished(dirfd(d), e->d_name, slash != NULL ? slash + 1 : path))
+            (void)unlinkat(dirfd(d), e->d_name, 0);
+    closedir(d);
+}
+
 /* Told at once, not when it is saved for the first time. */
 static bool folder_takes_files(const char *path)
 {
@@ -375,6 +418,7 @@ static void *file_main(void *arg)
 {
     struct cache_file *f = arg;
     (void)setpriority(PRIO_PROCESS, 0, NICE); /* on Linux: of this thread */
+    sweep(f->path);
     load(f);
     begin_busy(f, false);
     while (wait_interval(f))

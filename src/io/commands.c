@@ -351,7 +351,7 @@ static void trace_begin(struct server *s, struct ctl *client, const struct contr
         return;
     }
     t->server = s;
-    t->worker = s->workers[0];
+    t->worker = s->workers[s->trace_next++ % s->worker_n];
     t->client = client;
     t->rq = *rq;
     t->out = text_heap(4 << 20);

@@ -29,6 +29,7 @@ struct server {
     struct env env;
     uint64_t started_wall_s;
     uint64_t reloads, reload_failures;
+    unsigned trace_next; /* worker for the next trace: each in turn */
     bool stop;
     /* reload.c */
     struct reload *reload; /* in progress */

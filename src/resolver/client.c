@@ -518,6 +518,7 @@ static void fill(struct query *q, struct lookup *l, char text[EDE_TEXT_MAX])
             client_any(q);
             return;
         }
+        r->count.servfail++;
         (void)fail(q, RCODE_SERVFAIL, reason_ede((enum reason)(why != 0 ? why : l->why)));
         if (why != 0)
             q->reply.ede_text = words;

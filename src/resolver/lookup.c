@@ -465,7 +465,6 @@ void lookup_end(struct resolver *r, struct lookup *l, enum reason why, uint16_t 
                              .text = words != NULL ? words : text};
     note(l, now, why, &d);
     if (rcode == RCODE_SERVFAIL) {
-        r->count.servfail += l->depth == 0;
         r->count.bogus += l->depth == 0 && l->has_bad;
         r->count.budget_exhausted += l->depth == 0 && j->budget.exhausted != 0;
         remember_failure(r, l, now);
