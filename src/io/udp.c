@@ -9,7 +9,14 @@
 
 /* A page and two cache lines apart, so that the slots of a batch do not fight for the same cache
  * sets. */
-enum { SLOT = UDP_SIZE + 128, CONTROL = 64, ROUNDS = 4, REFUSALS = 16, LATE_BYTES = LIMIT_MESSAGE };
+enum {
+    SLOT = UDP_SIZE + 128,
+    CONTROL = 64,
+    ROUNDS = 4,
+    REFUSALS = 16,
+    LATE_BYTES = LIMIT_MESSAGE,
+    AGAIN_US = 1000000
+};
 
 struct udp_slot {
     uint8_t in[SLOT];
@@ -86,7 +93,7 @@ static void look_ahead(struct front *f, const struct udp_batch *b, int n)
 }
 
 /* Handles datagram i; true if an answer of *ret_n bytes stands in its slot. */
-static bool handle_one(struct front *f, struct listener *l, struct udp_batch *b, int i,
+static bool handle_one(struct front *f, struct listener *l, struct udp_batch *b, int i, bool behind,
                        size_t *ret_n)
 {
     struct msghdr *m = &b->rx[i].msg_hdr;
@@ -100,7 +107,8 @@ static bool handle_one(struct front *f, struct listener *l, struct udp_batch *b,
                          .now = f->loop->now,
                          .wire = bytes_of(b->slot[i].in, b->rx[i].msg_len),
                          .out = b->slot[i].out,
-                         .out_cap = UDP_SIZE};
+                         .out_cap = UDP_SIZE,
+                         .behind = behind};
     if (rq.client.port == 0 || (l->any && !asked_address(m, l, &rq.local)))
         return false;
     struct waiting *w = waiting_next(f, &rq.token);
@@ -159,6 +167,17 @@ static void send_all(struct front *f, struct listener *l, struct udp_batch *b, s
     }
 }
 
+/* Whether queries have waited unread for too long, now that n came at once. The clock stands while
+ * the socket is read, so a burst that is gone after one turn never counts. */
+static bool is_behind(struct listener *l, int n, struct now now)
+{
+    if (n < UDP_BATCH)
+        l->full_since_us = 0;
+    else if (l->full_since_us == 0)
+        l->full_since_us = now.mono_us;
+    return l->full_since_us != 0 && now.mono_us - l->full_since_us > LIMIT_BEHIND_MS * 1000u;
+}
+
 void udp_ready(struct loop_watch *watch, uint32_t events)
 {
     struct listener *l = CONTAINER_OF(watch, struct listener, w);
@@ -172,17 +191,20 @@ void udp_ready(struct loop_watch *watch, uint32_t events)
         for (int i = 0; l->any && i < UDP_BATCH; i++)
             b->rx[i].msg_hdr.msg_controllen = CONTROL;
         int n = recvmmsg(watch->fd, b->rx, UDP_BATCH, MSG_DONTWAIT, NULL);
-        if (n <= 0)
+        if (n <= 0) {
+            l->full_since_us = 0;
             break;
+        }
         f->count->udp_queries += (unsigned)n;
         f->count->udp_batches++;
         unsigned answers = 0;
+        bool behind = is_behind(l, n, f->loop->now);
         if (n >= AHEAD_LEAST && f->service.ahead != NULL)
             look_ahead(f, b, n);
         for (int i = 0; i < n; i++) {
             size_t size = 0;
             struct msghdr *m = &b->rx[i].msg_hdr;
-            if (handle_one(f, l, b, i, &size)) {
+            if (handle_one(f, l, b, i, behind, &size)) {
                 b->tx_iov[answers] = (struct iovec){b->slot[i].out, size};
                 b->tx[answers].msg_hdr = (struct msghdr){.msg_name = &b->client[i],
                                                          .msg_namelen = m->msg_namelen,

@@ -19,6 +19,7 @@ struct request {
     struct bytes wire; /* the query; borrowed for the call */
     uint8_t *out;      /* response buffer */
     size_t out_cap;    /* 65,535 for TCP; at least 4,096 for UDP */
+    bool behind;       /* queries wait unread: only what costs little is worth doing */
 };
 
 enum outcome {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 static const char TOO_MANY[] = "too many questions are waiting";
+static const char BEHIND[] = "more questions come in than can be looked up";
 
 enum { EDE_OTHER = 0, EDE_NOT_AUTHORITATIVE = 20, EDE_TEXT_MAX = 400 };
 
@@ -415,7 +416,10 @@ static enum stage_result overload(struct query *q, const char *why)
     }
     (void)fail(q, RCODE_SERVFAIL, EDE_OTHER);
     q->reply.ede_text = bytes_str(why);
-    incident_at_once(q, WHY_OVERLOADED, why);
+    /* One a second is enough in the list of failures: there are others in it, of more use. */
+    if (why != BEHIND || r->behind_s != q->rq->now.mono_us / 1000000)
+        incident_at_once(q, WHY_OVERLOADED, why);
+    r->behind_s = q->rq->now.mono_us / 1000000;
     return STAGE_DONE;
 }
 
@@ -439,6 +443,8 @@ static enum stage_result begin_waiting(struct query *q)
     struct lookup *l = joinable(r, name, type, flags);
     if (q->rq->wire.n > LIMIT_WAITING_QUERY)
         return overload(q, "the query is too long to be kept");
+    if (q->rq->behind && l == NULL)
+        return overload(q, BEHIND);
     if (!may_wait(r, q->rq) || (l != NULL && l->waiter_count >= LIMIT_WAITERS))
         return overload(q, TOO_MANY);
     struct client *c = client_new(r, q->rq);

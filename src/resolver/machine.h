@@ -338,6 +338,7 @@ struct resolver {
     unsigned flushes;  /* of the cache when the keyring was last in step with it */
     uint64_t report_s; /* the second in which `reports` were made */
     uint32_t reports;
+    uint64_t behind_s; /* the second in which somebody was last turned away */
     struct resolver_counters count;
     struct servers *servers;
     struct failures *failures; /* NULL: none yet */

@@ -239,7 +239,8 @@ static void ask(struct world *w, const char *q)
                          .now = w->now,
                          .wire = bytes_of(w->in, n),
                          .out = w->out,
-                         .out_cap = 4096};
+                         .out_cap = 4096,
+                         .behind = has(flags, "behind")};
     w->sent = 0;
     w->answered = false;
     enum outcome how = resolver_request(w->r, &rq, &w->out_n);
