@@ -215,9 +215,12 @@ enum status config_check(const struct config *c, const char *file, struct diag_s
 
 /* YAML that says the same: all options if effective, else those that were set. */
 void config_dump(const struct config *c, bool effective, struct text *out);
-/* What changes from a to b, one line each ("server.udp-size: 1232 -> 4096"); options that need a
- * new start say so. Returns how many changes need one. */
-unsigned config_diff(const struct config *a, const struct config *b, struct text *out);
+/* What changes from a to b, one line each ("server.udp-size: 1232 -> 4096"). Options that need a
+ * new start say so, and are compared with what the server was started with. Returns how many need
+ * one.
+ */
+unsigned config_diff(const struct config *a, const struct config *b, const struct config *started,
+                     struct text *out);
 
 /* The manual of one option or section; false (with a suggestion or NULL) when there is none. */
 bool config_explain(const char *path, struct text *out, const char **ret_nearest);

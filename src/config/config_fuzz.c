@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     config_dump(c, true, &dump);
     st = config_parse("fuzz.yaml", bytes_of(dump.p, dump.n), NULL, &sink, &again);
     ASSERT(st == ST_OK);
-    ASSERT(config_diff(c, again, &diff) == 0 && diff.n == 0);
+    ASSERT(config_diff(c, again, c, &diff) == 0 && diff.n == 0);
     text_free(&dump);
     text_free(&diff);
     config_free(c);

@@ -290,7 +290,7 @@ static void check_good(const char *name, const char *text)
         config_dump(c, true, &dump);
         struct diag_sink sink = {see, &seen, 0, 0};
         ok = config_parse("other.yaml", bytes_of(dump.p, dump.n), NULL, &sink, &again) == ST_OK &&
-             config_diff(c, again, &diff) == 0;
+             config_diff(c, again, c, &diff) == 0;
         /* A relative path has become one relative to where we stand: written out it means the same.
          */
         ok = ok && diff.n == 0;
@@ -341,12 +341,16 @@ TEST(config_diff_tells_what_changes)
                   &seen, &a) == ST_OK);
     REQUIRE(parse("server: {workers: 2}\nzones: [{name: b.org, file: other}, {name: c.org}]\n",
                   &seen, &b) == ST_OK);
-    CHECK_EQ(config_diff(a, b, &t), 1);
+    CHECK_EQ(config_diff(a, b, a, &t), 1);
     CHECK_STR(text_cstr(&t), "server.workers: 1 -> 2 (needs a new start)\n"
                              "server.udp-size: 1400 -> 1232\n"
                              "zone a.org.: removed\n"
                              "zone b.org.: dir/b.org.zone -> dir/other\n"
                              "zone c.org.: added\n");
+    /* It was never started otherwise: nothing waits for a new start. */
+    text_clear(&t);
+    CHECK_EQ(config_diff(a, b, b, &t), 0);
+    CHECK(strstr(text_cstr(&t), "workers") == NULL && strstr(text_cstr(&t), "udp-size") != NULL);
     text_free(&t);
     config_free(a);
     config_free(b);

@@ -170,12 +170,14 @@ static void diff_value(const struct option *o, const void *at, struct text *out)
     out->n--; /* its line break */
 }
 
-unsigned config_diff(const struct config *a, const struct config *b, struct text *out)
+unsigned config_diff(const struct config *a, const struct config *b, const struct config *started,
+                     struct text *out)
 {
     unsigned restarts = 0;
     for (size_t i = 0; i < option_count; i++) {
         const struct option *o = &option_table[i];
-        const void *x = (const char *)a + o->offset, *y = (const char *)b + o->offset;
+        const struct config *from = o->reload == RELOAD_RESTART ? started : a;
+        const void *x = (const char *)from + o->offset, *y = (const char *)b + o->offset;
         if (o->type == OPT_SECTION || strchr(o->path, '[') || strcmp(o->path, "zones") == 0)
             continue;
         if (o->type == OPT_ITEMS ? items_equal(o, x, y) : value_equal(o, x, y))

@@ -601,7 +601,7 @@ static void flush_cache(struct server *s, struct ctl *c, const struct control_re
         uint64_t n = rq->below ? cache_flush_below(s->shared.cache, rq->name.w)
                                : cache_flush_name(s->shared.cache, rq->name.w, rq->type);
         name_str(rq->name.w, name);
-        text_fmt(out, "%llu entries forgotten\n", (unsigned long long)n);
+        text_fmt(out, "%llu entr%s forgotten\n", (unsigned long long)n, n == 1 ? "y" : "ies");
         log_event(LEVEL_INFO, "flush", "name=%s below=%s", name, rq->below ? "yes" : "no");
     }
     if (!noted)

@@ -57,6 +57,25 @@ static bool thread_start(pthread_t *ret, void *(*fn)(void *arg), void *arg)
     return rc == 0;
 }
 
+/* For whoever reloads by a signal, and for later: one event for each change. */
+static void log_changes(struct text *changes)
+{
+    enum { TOLD = 50 };
+    const char *p = text_cstr(changes);
+    for (unsigned n = 0; *p != '\0'; n++) {
+        size_t len = strcspn(p, "\n");
+        struct text line = text_heap(65536), value = text_heap(65536);
+        text_bytes(&line, p, len);
+        log_value(n < TOLD ? text_cstr(&line) : "... and more", &value);
+        log_event(LEVEL_INFO, "config-change", "text=%s", text_cstr(&value));
+        text_free(&line);
+        text_free(&value);
+        p += len + (p[len] == '\n');
+        if (n == TOLD)
+            return;
+    }
+}
+
 /* On the reload's own thread. The snapshot in force stays in force until the job comes back. */
 static void *reload_main(void *arg)
 {
@@ -85,7 +104,7 @@ static void *reload_main(void *arg)
         st = ST_ESEMANTIC;
     }
     if (st == ST_OK) {
-        r->restarts = config_diff(s->served->config, c, &changes);
+        r->restarts = config_diff(s->served->config, c, s->started, &changes);
         st = zone_set_load(c, &how, &r->say, &zones);
     }
     struct served_how as = {.cookie_key = s->cookie_key,
@@ -98,6 +117,9 @@ static void *reload_main(void *arg)
     else
         config_free(c);
     if (st == ST_OK) {
+        log_changes(&changes);
+        if (changes.n == 0)
+            text_str(&changes, "the configuration is the same\n");
         text_bytes(&changes, r->say.p, r->say.n);
         const struct text said = r->say;
         r->say = changes;

@@ -122,10 +122,12 @@ static bool first_snapshot(struct server *s, struct config *c)
     else
         config_free(c);
     print_text(text_cstr(&say));
-    if (st == ST_OK)
+    if (st == ST_OK) {
         atomic_store(&s->shared.current, s->served);
-    else if (say.n == 0)
+        s->started = config_take(s->served->config);
+    } else if (say.n == 0) {
         fprintf(stderr, "banyand: %s\n", status_text(st));
+    }
     text_free(&say);
     return st == ST_OK;
 }
@@ -192,6 +194,7 @@ static void stop_all(struct server *s)
     if (s->pidfile != NULL)
         unlink(s->pidfile);
     served_free(s->served);
+    config_free(s->started);
     cache_free(s->shared.cache);
     anchor_keeper_free(s->anchors);
 }

@@ -23,7 +23,8 @@ struct server {
     struct shared shared;
     struct worker **workers;
     unsigned worker_n;
-    struct served *served; /* the newest; the same as shared.current */
+    struct served *served;  /* the newest; the same as shared.current */
+    struct config *started; /* what options that need a new start go by */
     struct hash_key cookie_key;
     struct random_pool random;
     struct env env;
