@@ -484,6 +484,47 @@ TEST(upstream_ports_shown_to_one_server_are_not_used_for_another)
     loop_free(&l);
 }
 
+/* Ports come from the whole of their range, and no port says what the next one is (RFC 5452 section
+ * 9.2, CVE-2008-1447, CVE-2026-50252). */
+TEST(upstream_ports_are_spread)
+{
+    enum { QUESTIONS = 512, SLICES = 16, SLICE = (65536 - 1024) / SLICES };
+    static struct random_pool pool;
+    static struct io_counters count;
+    static struct upstream u;
+    static const uint8_t lo[4] = {127, 0, 0, 1};
+    struct env env = env_of(&pool);
+    struct loop l;
+    struct netaddr a = netaddr_v4(lo, 0);
+    union sockaddr_any sa;
+    socklen_t n = sockaddr_put(&a, &sa);
+    unsigned slice[SLICES + 1] = {0}, near = 0, before = 0;
+    REQUIRE(loop_init(&l, 64) == ST_OK && upstream_init(&u, &l, &count, &env) == ST_OK);
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    REQUIRE(fd >= 0 && bind(fd, &sa.sa, n) == 0 && getsockname(fd, &sa.sa, &n) == 0);
+    a = sockaddr_get(&sa);
+    for (uint64_t id = 1; id <= QUESTIONS; id++) {
+        union sockaddr_any from = {0};
+        socklen_t from_n = sizeof from;
+        char buf[16];
+        struct effect e = {.kind = EFFECT_SEND, .id = id, .to = a, .data = bytes_str("ask")};
+        upstream_send(&u, &e);
+        REQUIRE(recvfrom(fd, buf, sizeof buf, 0, &from.sa, &from_n) == 3);
+        upstream_close(&u, id, false); /* no reply came: the next one has a port of its own */
+        unsigned port = ntohs(from.v4.sin_port);
+        REQUIRE(port >= 1024);
+        slice[(port - 1024) / SLICE]++;
+        near += port - before + 64 <= 128;
+        before = port;
+    }
+    for (unsigned i = 0; i < SLICES; i++) /* 32 as a rule */
+        CHECK(slice[i] >= 8 && slice[i] <= 72);
+    CHECK(near < 12); /* by chance 1 */
+    close(fd);
+    upstream_free(&u);
+    loop_free(&l);
+}
+
 /* Reads one query of 3 bytes from a connection and sends four bytes back. */
 static void serve_tcp(int fd)
 {
