@@ -42,6 +42,7 @@ static const struct row {
 
 struct world {
     const char *lines[2];
+    uint64_t seed; /* 0: as always */
     struct prng rng;
     struct env env;
     struct resolver_options opt;
@@ -139,7 +140,7 @@ static size_t serve(struct world *w, const struct effect *e, const char *lines, 
                      (uint16_t)((has(flags, "noqr") ? 0 : MSG_QR) |
                                 (has(flags, "aa") ? MSG_AA : 0) | (has(flags, "tc") ? MSG_TC : 0) |
                                 (has(flags, "ra") ? MSG_RA : 0) | (rc ? atoi(rc + 6) : 0)));
-        if (!has(flags, "noq"))
+        if (!has(flags, "noq") || has(flags, "noqr"))
             (void)!encode_question(&enc, q.w, m.q.type, CLASS_IN);
         for (char *rr = strtok(line + at, ";"); rr != NULL; rr = strtok(NULL, ";"))
             put_record(&enc, rr);
@@ -195,7 +196,7 @@ static void begin(struct world *w, const char *lines)
     static const uint8_t root[] = {192, 0, 2, 1};
     w->lines[0] = lines;
     w->lines[1] = base_world;
-    w->rng.s = 5;
+    w->rng.s = w->seed + 5;
     w->env = (struct env){&w->rng, seeded};
     resolver_options_default(&w->opt);
     w->hint = (struct root_hint){nm("a.root."), netaddr_v4(root, 0)};
@@ -282,11 +283,14 @@ static void render(struct world *w, struct text *t, int *ret_ede)
 TEST(behaviours)
 {
     static struct world w;
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    for (size_t i = 0, again = 0; i < ARRAY_LEN(rows); i += again == 0) {
         char questions[600], got[4096];
         struct text t = text_of(got, sizeof got);
         int ede;
         memset(&w, 0, sizeof w);
+        w.seed = again;
+        /* Where there are two servers, chance must have it that the bad one is asked, too. */
+        again = strstr(rows[i].world, "nt.example.org") != NULL ? (again + 1) % 8 : 0;
         begin(&w, rows[i].world);
         snprintf(questions, sizeof questions, "%s", rows[i].ask);
         char *save = NULL;
