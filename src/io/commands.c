@@ -579,38 +579,6 @@ static void show_status(const struct server *s, bool json, struct text *out)
     text_char(out, '\n');
 }
 
-static void flush_cache(struct server *s, struct ctl *c, const struct control_request *rq,
-                        struct text *out)
-{
-    char name[NAME_TEXT_MAX];
-    struct snapshot_flush what = {.below = rq->all || rq->below};
-    if (s->shared.cache == NULL) {
-        ctl_reply(c, "this server has no cache", "it does not resolve names", NULL);
-        return;
-    }
-    if (!rq->all)
-        what.name = rq->name;
-    what.type = what.below ? 0 : rq->type;
-    /* Before the cache is: it may just be being filled from the file. */
-    bool noted = s->cache_file == NULL || cache_file_flush(s->cache_file, &what);
-    if (rq->all) {
-        cache_flush_all(s->shared.cache);
-        text_str(out, "everything forgotten\n");
-        log_event(LEVEL_INFO, "flush", "what=all");
-    } else {
-        uint64_t n = rq->below ? cache_flush_below(s->shared.cache, rq->name.w)
-                               : cache_flush_name(s->shared.cache, rq->name.w, rq->type);
-        name_str(rq->name.w, name);
-        text_fmt(out, "%llu entr%s forgotten\n", (unsigned long long)n, n == 1 ? "y" : "ies");
-        log_event(LEVEL_INFO, "flush", "name=%s below=%s", name, rq->below ? "yes" : "no");
-    }
-    if (!noted)
-        ctl_reply(c, "forgotten, but not in the cache's file",
-                  "it may come back if the server ends before it saves the cache", NULL);
-    else
-        ctl_reply(c, NULL, NULL, out);
-}
-
 static void set_log_level(struct ctl *c, const char *word, struct text *out)
 {
     enum config_log_level level;
@@ -646,7 +614,7 @@ void command_run(struct server *s, struct ctl *c, const struct control_request *
         ctl_reply(c, NULL, NULL, &t);
         break;
     case CONTROL_FLUSH:
-        flush_cache(s, c, rq, &t);
+        flush_begin(s, c, rq);
         break;
     case CONTROL_TRACE:
         trace_begin(s, c, rq);

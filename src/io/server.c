@@ -180,6 +180,7 @@ static void stop_all(struct server *s)
             worker_stop(s->workers[i]);
     anchors_finish(s);
     reload_finish(s);
+    flush_finish(s);
     cache_file_finish(s->cache_file);
     s->cache_file = NULL;
     ctl_close_all(s);

@@ -49,6 +49,7 @@ struct server {
     struct loop_timer anchor_timer;
     uint64_t anchor_swap_us;       /* not before this are anchors swapped in again */
     struct cache_file *cache_file; /* NULL: the cache is not kept */
+    struct flush *flush;           /* flush.c: under way on a thread of its own */
     /* ctl.c */
     struct loop_watch control;
     struct loop_timer control_again; /* takes connections again */
@@ -82,6 +83,11 @@ bool ctl_open(struct server *s, const struct config *conf, struct diag *d);
 void ctl_close_all(struct server *s);
 /* Answers the request that a client waits with; payload is copied. error NULL: success. */
 void ctl_reply(struct ctl *c, const char *error, const char *hint, const struct text *payload);
+
+/* flush.c: forgets what is asked for; replies now or later. */
+void flush_begin(struct server *s, struct ctl *client, const struct control_request *rq);
+/* Waits for a flush under way, for the end of the server. */
+void flush_finish(struct server *s);
 
 /* commands.c: carries a request out; replies now or later. */
 void command_run(struct server *s, struct ctl *c, const struct control_request *rq);
