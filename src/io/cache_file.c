@@ -37,6 +37,7 @@ struct cache_file {
     bool stop;
     bool foreign; /* the file is somebody else's: never written over */
     bool busy;    /* loading or saving: flushes are collected */
+    bool partly;  /* the end came while it was being loaded: the file has more than the cache */
     struct snapshot_flush *flush;
     size_t flushes;
     struct cache_file_state state;
@@ -190,6 +191,7 @@ static const char *load_blocks(struct cache_file *f, struct source *s, struct sn
             wrong = "a part of it is malformed and was left out";
         f->state.loaded = l->loaded;
         stop = f->stop;
+        f->partly = stop;
         pthread_mutex_unlock(&f->lock);
     }
     return wrong;
@@ -423,7 +425,8 @@ static void *file_main(void *arg)
     begin_busy(f, false);
     while (wait_interval(f))
         save(f);
-    save(f);
+    if (!f->partly)
+        save(f);
     return NULL;
 }
 

@@ -93,3 +93,30 @@ TEST(unfinished_cache_files_are_removed)
     free(text);
     cache_free(c);
 }
+
+/* A server that is stopped while it still loads must not replace its file by the part it has. */
+TEST(a_load_that_is_broken_off_keeps_the_file)
+{
+    enum { MANY = 4000 };
+    struct place p = {.dir = "/tmp/banyan-cache-XXXXXX"};
+    struct cache *c = cache_new(8 << 20, 1, &env);
+    struct stat before, after;
+    static uint8_t rd[202] = {0, 200};
+    REQUIRE(c != NULL && mkdtemp(p.dir) != NULL);
+    for (unsigned i = 0; i < MANY; i++) {
+        char text[32];
+        struct name n;
+        snprintf(text, sizeof text, "n%u.example.", i);
+        REQUIRE(name_from(text, &n) == ST_OK);
+        cache_put(c, &(struct rrset){n.w, RR_NULL, CLASS_IN, 600, 1, sizeof rd, rd}, RANK_ANSWER,
+                  NULL, now_read());
+    }
+    run_once(&p, c);
+    CHECK(stat(in(&p, "cache"), &before) == 0 && before.st_size > MANY * 200);
+    cache_flush_all(c);
+    run_once(&p, c); /* the end comes at once */
+    CHECK(stat(in(&p, "cache"), &after) == 0 && after.st_size == before.st_size);
+    unlink(in(&p, "cache"));
+    CHECK_EQ(rmdir(p.dir), 0);
+    cache_free(c);
+}
