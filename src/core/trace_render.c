@@ -162,6 +162,22 @@ static void event_json(const struct trace *t, const struct trace_event *e, struc
     json_object_end(out);
 }
 
+/* The paragraph for people, and what it goes by for programs. */
+static void conclusion_json(const struct trace *t, struct json *out)
+{
+    const struct trace_event *e = trace_culprit(t);
+    struct text words = text_heap(65536);
+    trace_explain(t, &words);
+    while (words.n > 0 && words.p[words.n - 1] == '\n')
+        words.p[--words.n] = '\0';
+    json_kv_str(out, "explanation", text_cstr(&words));
+    text_free(&words);
+    if (e == NULL)
+        return;
+    json_key(out, "trouble");
+    event_json(t, e, out);
+}
+
 void trace_json(const struct trace *t, struct json *out)
 {
     const struct trace_event *e;
@@ -170,6 +186,7 @@ void trace_json(const struct trace *t, struct json *out)
     json_kv_str(out, "rcode", rcode_str(t->rcode, rcode));
     json_kv_uint(out, "total_us", t->total_us);
     json_kv_bool(out, "complete", !t->cut && t->armed);
+    conclusion_json(t, out);
     json_key(out, "budget");
     json_object(out);
     for (int i = 0; i < BUDGET_ITEMS; i++) {

@@ -69,6 +69,12 @@ TEST(explain_names_the_party_at_fault)
     CHECK(strstr(text_cstr(&out), "could not be answered (SERVFAIL)") != NULL);
     CHECK(strstr(text_cstr(&out), "does not serve it (lame; it answers ") != NULL);
     CHECK(strstr(text_cstr(&out), "for the operator of org. to mend") != NULL);
+    text_clear(&out);
+    struct json j = json_of(&out, false);
+    trace_json(&t, &j);
+    CHECK(strstr(text_cstr(&out), "\"explanation\"") != NULL);
+    const char *trouble = strstr(text_cstr(&out), "\"trouble\"");
+    CHECK(trouble != NULL && strstr(trouble, "\"reply-lame\"") != NULL);
     text_free(&out);
     trace_free(&t);
 }

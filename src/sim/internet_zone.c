@@ -7,6 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static const char *words_of(enum status st)
+{
+    return st == ST_ESEMANTIC ? "a record does not fit into the zone: is its name outside of it?"
+                              : status_text(st);
+}
+
 static void tell(struct making *m, struct diag *d, const char *fallback)
 {
     if (d->message[0] == '\0')
@@ -158,7 +164,7 @@ static enum status make_edits(struct making *m, const struct wanted *w,
     if (st == ST_OK && n > 0)
         st = zone_sign_edited(z, m->sign_edit, n, &cx, ret, &d);
     if (st != ST_OK)
-        tell(m, &d, status_text(st));
+        tell(m, &d, words_of(st));
     return st;
 }
 
@@ -172,7 +178,7 @@ static enum status apply_policy(struct making *m, struct made_zone *made)
         struct diag d = {0};
         enum status st = sign_policy_set(&made->signing, bytes_str(m->filled[i].text), &d);
         if (st != ST_OK) {
-            tell(m, &d, status_text(st));
+            tell(m, &d, words_of(st));
             return st;
         }
     }
@@ -199,7 +205,7 @@ static enum status step(struct making *m, enum status st, struct zone **z, struc
     zone_drop(*z);
     *z = st == ST_OK ? *new : NULL;
     if (st != ST_OK)
-        tell(m, d, status_text(st));
+        tell(m, d, words_of(st));
     return st;
 }
 
