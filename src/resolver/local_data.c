@@ -286,7 +286,9 @@ enum status local_data_add(struct local_data *d, const uint8_t *owner, uint16_t 
         *s = (struct local_set){.type = type, .ttl = ttl};
         *end = s;
     }
-    const struct rrset view = {.count = s->count, .rdata_size = s->size, .rdata = s->rdata};
+    const struct rrset view = {.count = s->count,
+                               .rdata_size = s->size,
+                               .rdata = s->size > 0 ? s->rdata : rdata.p}; /* never NULL */
     struct rdata_iter it = rdata_iter(&view);
     for (struct bytes rd; rdata_iter_next(&it, &rd);)
         if (bytes_equal(rd, rdata))
