@@ -178,6 +178,8 @@ enum {
      * CVE-2023-50387: keys times signatures). */
     LIMIT_ZONE_KEYS = 64,
     LIMIT_ZONE_SIGNATURES = 32,
+    /* Iterations of NSEC3 of which nothing is checked: RFC 5155 section 10.3 allowed no more. */
+    LIMIT_NSEC3_ITERATIONS_MOST = 2500,
     /* Iterations of NSEC3 above which validators give up (RFC 9276 section 3.2, CVE-2023-50868). */
     LIMIT_NSEC3_ITERATIONS = 50,
 

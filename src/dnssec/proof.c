@@ -295,6 +295,12 @@ static enum proof weakened(const struct nsec3 *param, enum proof p)
     return too_many(param) && (p == PROOF_HOLDS || p == PROOF_OPT_OUT) ? PROOF_ITERATIONS : p;
 }
 
+/* More than RFC 5155 section 10.3 ever allowed: not even looked at, and insecure. */
+static bool hopeless(const struct nsec3 *param)
+{
+    return param->iterations > LIMIT_NSEC3_ITERATIONS_MOST;
+}
+
 bool proof_nxname(const struct proofs *p, const uint8_t *name)
 {
     struct nsec v;
@@ -308,7 +314,9 @@ enum proof proof_no_name(const struct proofs *p, const uint8_t *name)
         return PROOF_FAILS;
     if (nsec_no_name(p, name))
         return PROOF_HOLDS;
-    return nsec3_first(p, &at) ? weakened(&at.v, nsec3_no_name(p, &at.v, name)) : PROOF_FAILS;
+    if (!nsec3_first(p, &at))
+        return PROOF_FAILS;
+    return hopeless(&at.v) ? PROOF_ITERATIONS : weakened(&at.v, nsec3_no_name(p, &at.v, name));
 }
 
 enum proof proof_no_type(const struct proofs *p, const uint8_t *name, uint16_t type)
@@ -318,7 +326,10 @@ enum proof proof_no_type(const struct proofs *p, const uint8_t *name, uint16_t t
         return PROOF_FAILS;
     if (nsec_no_type(p, name, type))
         return PROOF_HOLDS;
-    return nsec3_first(p, &at) ? weakened(&at.v, nsec3_no_type(p, &at.v, name, type)) : PROOF_FAILS;
+    if (!nsec3_first(p, &at))
+        return PROOF_FAILS;
+    return hopeless(&at.v) ? PROOF_ITERATIONS
+                           : weakened(&at.v, nsec3_no_type(p, &at.v, name, type));
 }
 
 enum proof proof_expansion(const struct proofs *p, const uint8_t *name, unsigned labels)
@@ -334,6 +345,8 @@ enum proof proof_expansion(const struct proofs *p, const uint8_t *name, unsigned
         return encloser == labels ? PROOF_HOLDS : PROOF_FAILS;
     if (!nsec3_first(p, &at))
         return PROOF_FAILS;
+    if (hopeless(&at.v))
+        return PROOF_ITERATIONS;
     enum found f = nsec3_find(p, &at.v, next_closer, &v);
     if (f != FOUND_COVER)
         return f == FOUND_LIMIT ? PROOF_LIMIT : PROOF_FAILS;
@@ -357,6 +370,8 @@ enum proof proof_unsigned(const struct proofs *p, const uint8_t *name)
         return is_unsigned_cut(nsec.bitmap) ? PROOF_HOLDS : PROOF_FAILS;
     if (!nsec3_first(p, &at))
         return PROOF_FAILS;
+    if (hopeless(&at.v))
+        return PROOF_ITERATIONS;
     enum found f = nsec3_find(p, &at.v, name, &v);
     if (f == FOUND_MATCH)
         return is_unsigned_cut(v.bitmap) ? weakened(&at.v, PROOF_HOLDS) : PROOF_FAILS;

@@ -94,6 +94,36 @@ static bool ascend(struct lookup *l)
     return true;
 }
 
+/* Servers whose replies lacked nothing but authority are better than none: they stand before the
+ * zone's own, or were set up by somebody who forgot a zone in one of them. */
+static bool take_weak(struct cut *c)
+{
+    bool any = false;
+    for (unsigned i = 0; i < c->addresses && !c->lenient; i++) {
+        struct cut_address *a = &c->address[i];
+        if (!a->weak)
+            continue;
+        a->bad = a->weak = false;
+        a->tries = 0;
+        any = true;
+    }
+    c->lenient |= any;
+    return any;
+}
+
+/* A parent's glue for a server that is in another zone, which the search for its address brought:
+ * the last resort where that zone itself says something else, or nothing. */
+static bool look_again(struct resolver *r, struct lookup *l, struct now now)
+{
+    struct cut *c = &l->cut;
+    unsigned n = c->addresses;
+    if (c->looked_again || c->forward || c->here)
+        return false;
+    c->looked_again = true;
+    cut_addresses_cached(r, l, now);
+    return c->addresses > n;
+}
+
 void choose(struct resolver *r, struct lookup *l, struct now now)
 {
     struct cut *c = &l->cut;
@@ -108,10 +138,20 @@ void choose(struct resolver *r, struct lookup *l, struct now now)
         return;
     struct trace_detail d = {.zone = c->zone.w, .text = text, .type = l->type, .name = l->at};
     if (i < 0) {
+        if (c->tries < LIMIT_ZONE_TRIES && look_again(r, l, now)) {
+            d.text = "the parents of its servers' zones know other addresses";
+            note(l, now, WHY_RETRY, &d);
+            return;
+        }
         if (l->job->budget.exhausted == 0 && ascend(l)) {
             d.text = c->here         ? "the copy here is of no use, asking the servers"
                      : l->no_forward ? "no forwarder answers, asking down from the root"
                                      : "the delegation may be outdated, asking the zone above";
+            note(l, now, WHY_RETRY, &d);
+            return;
+        }
+        if (c->tries < LIMIT_ZONE_TRIES && take_weak(c)) {
+            d.text = "no server has authority for the zone, so one without is believed";
             note(l, now, WHY_RETRY, &d);
             return;
         }

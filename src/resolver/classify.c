@@ -35,10 +35,13 @@ static bool find(const struct msg *m, const struct bailiwick *b, unsigned sectio
     return false;
 }
 
-/* From a cache, where the zone's own server was asked. */
-static bool recursive_only(const struct lookup *l, const struct msg *m)
+/* From a cache, where the zone's own server was asked: another server is asked first. */
+static bool recursive_only(const struct lookup *l, const struct msg *m, struct reading *ret)
 {
-    return !l->cut.forward && (m->h.flags & (MSG_AA | MSG_RA)) == MSG_RA;
+    if (l->cut.forward || (m->h.flags & (MSG_AA | MSG_RA)) != MSG_RA)
+        return false;
+    ret->weak = true;
+    return !l->cut.lenient;
 }
 
 /* Takes the DNAME above the name and the CNAME it makes; ST_ENOTFOUND: there is none. Nothing
@@ -95,6 +98,17 @@ static bool has_denial(const struct msg *m, const uint8_t *zone)
     return false;
 }
 
+/* Records of a name in the answer section that were not asked for. */
+static bool has_other(const struct msg *m, const uint8_t *name)
+{
+    struct name owner;
+    for (unsigned i = 0; i < m->rr_count; i++)
+        if (m->rr[i].section == SECTION_ANSWER && msg_owner(m, &m->rr[i], &owner) == ST_OK &&
+            name_equal(owner.w, name))
+            return true;
+    return false;
+}
+
 /* NS records of the authority section: a referral downwards, or a sign of lameness. */
 static enum reply_kind authority(struct lookup *l, const struct msg *m, const struct bailiwick *b,
                                  struct reading *ret)
@@ -120,7 +134,9 @@ static enum reply_kind authority(struct lookup *l, const struct msg *m, const st
         ret->ns.owner = arena_dup(&l->arena, owner.w, name_len(owner.w));
         return name_in(b->zone, owner.w) && ret->ns.owner != NULL ? KIND_UPWARD : KIND_LAME;
     }
-    return serves ? KIND_NODATA : KIND_LAME;
+    /* Something else of the name, from one that does not resolve for others either. */
+    ret->weak = !serves && (m->h.flags & MSG_RA) == 0 && has_other(m, b->name);
+    return serves || (ret->weak && l->cut.lenient) ? KIND_NODATA : KIND_LAME;
 }
 
 /* No data for the last name of the chain. */
@@ -131,7 +147,8 @@ static enum reply_kind negative(struct lookup *l, const struct msg *m, const str
     bool soa = find(m, b, SECTION_AUTHORITY, RR_SOA, &owner);
     if (ret->chain > 0 && (ret->too_long || !name_in(b->name, b->zone) || !soa))
         return KIND_ALIAS;
-    if (recursive_only(l, m))
+    /* Servers that resolve for others as well set RA in their referrals, too. */
+    if ((soa || rcode == RCODE_NXDOMAIN) && recursive_only(l, m, ret))
         return KIND_LAME;
     if (soa && (msg_rrset(m, &l->arena, SECTION_AUTHORITY, owner.w, RR_SOA, &ret->soa) != ST_OK ||
                 ret->soa.count != 1))
@@ -167,12 +184,12 @@ static enum reply_kind reading(struct lookup *l, const struct msg *m, struct rea
             return malformed(ret, status_text(st));
         st = msg_rrset(m, &l->arena, SECTION_ANSWER, b.name, l->asked_type, &ret->set);
         if (st == ST_OK) {
-            if (recursive_only(l, m))
+            if (recursive_only(l, m, ret))
                 return KIND_LAME;
             /* Old servers put a referral into the answer section when asked for NS; what a
-             * forwarder has there is the answer. */
-            if (l->asked_type == RR_NS && !l->cut.forward && (m->h.flags & MSG_AA) == 0 &&
-                !name_equal(b.name, b.zone) && ret->chain == 0) {
+             * forwarder has there is the answer, and a part of the name was not all. */
+            if (l->type == RR_NS && !l->cut.forward && !is_minimised(l) &&
+                (m->h.flags & MSG_AA) == 0 && !name_equal(b.name, b.zone) && ret->chain == 0) {
                 ret->ns = ret->set;
                 return KIND_REFERRAL;
             }
@@ -189,7 +206,7 @@ static enum reply_kind reading(struct lookup *l, const struct msg *m, struct rea
     }
     if (rcode == RCODE_YXDOMAIN && !ret->too_long)
         return KIND_RCODE;
-    if (ret->chain > 0 && recursive_only(l, m))
+    if (ret->chain > 0 && recursive_only(l, m, ret))
         return KIND_LAME;
     return negative(l, m, &b, rcode, ret);
 }
@@ -200,6 +217,6 @@ void classify(struct lookup *l, const struct msg *m, struct reading *ret)
     ret->end = l->asked.w;
     ret->soa.count = ret->set.count = ret->ns.count = 0;
     ret->ns.owner = NULL;
-    ret->too_long = false;
+    ret->too_long = ret->weak = false;
     ret->kind = reading(l, m, ret);
 }

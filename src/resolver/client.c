@@ -129,7 +129,8 @@ static void put_trust(struct query *q, struct cache *from, const uint8_t *at,
             q->reply.ede_text = bytes_str("root key trust anchor sentinel (RFC 8509)");
             return;
         }
-        if (wants_dnssec(q) || (q->in.h.flags & MSG_AD) != 0)
+        /* Who sets CD checks by itself, and is told nothing (RFC 4035 section 3.2.2). */
+        if ((wants_dnssec(q) || (q->in.h.flags & MSG_AD) != 0) && (q->in.h.flags & MSG_CD) == 0)
             q->reply.flags |= MSG_AD;
     }
     enum trust_reason why = (enum trust_reason)reason;
@@ -532,6 +533,9 @@ static void fill(struct query *q, struct lookup *l, char text[EDE_TEXT_MAX])
     }
     bool more = wants_dnssec(q);
     for (unsigned i = 0; i < l->answers; i++) {
+        /* A DNAME above itself is met twice, and told once (RFC 2181 section 5). */
+        if (l->answer[i].type == RR_DNAME && answer_has(&q->answer, l->answer[i].owner, RR_DNAME))
+            continue;
         answer_put(&q->answer, SECTION_ANSWER, ANSWER_DATA, false, &l->answer[i]);
         if (more && l->answer_sigs[i].count > 0)
             put_more(q, &l->answer_sigs[i], 1, false);

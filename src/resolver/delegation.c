@@ -17,9 +17,9 @@ static bool is_private(const struct netaddr *a)
            (p[0] == 100 && (p[1] & 0xc0) == 64) || (p[0] == 169 && p[1] == 254);
 }
 
-/* Addresses that no server can have, whoever says so: a query sent there would come back to us or
- * go to many (CVE-2026-50251: glue of 0.0.0.0). */
-bool address_usable(const struct resolver *r, const struct netaddr *a)
+/* None of those that no server can have, whoever says so: a query sent there would come back to us
+ * or go to many (CVE-2026-50251: glue of 0.0.0.0). */
+bool address_possible(const struct resolver *r, const struct netaddr *a)
 {
     if (a->family == ADDR_V4) {
         if (!r->opt->ipv4 || a->a[0] == 0 || a->a[0] >= 224)
@@ -33,7 +33,12 @@ bool address_usable(const struct resolver *r, const struct netaddr *a)
             (memcmp(a->a, zero, 12) == 0 && !netaddr_is_loopback(a)))
             return false;
     }
-    return (r->opt->query_loopback || !netaddr_is_loopback(a)) &&
+    return true;
+}
+
+bool address_usable(const struct resolver *r, const struct netaddr *a)
+{
+    return address_possible(r, a) && (r->opt->query_loopback || !netaddr_is_loopback(a)) &&
            (r->opt->query_private || !is_private(a));
 }
 
@@ -42,6 +47,7 @@ void cut_begin(struct cut *c, const uint8_t *zone, uint64_t dies_us)
     name_copy(c->zone.w, zone);
     c->labels = (uint8_t)name_labels(zone);
     c->from_cache = c->forward = c->fallback = c->here = false;
+    c->lenient = c->looked_again = false;
     c->dies_us = dies_us;
     c->servers = c->addresses = c->tries = 0;
 }

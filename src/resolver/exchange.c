@@ -208,6 +208,8 @@ void exchange_expired(struct resolver *r, struct exchange *x, struct now now)
     lookup_ready(r, l);
 }
 
+static const char no_question[] = "no question";
+
 /* What is wrong with a message for being the reply to x; NULL if it is the reply. */
 static const char *mismatch(const struct exchange *x, const struct netaddr *from, struct bytes wire)
 {
@@ -228,7 +230,7 @@ static const char *mismatch(const struct exchange *x, const struct netaddr *from
     if (h.count[SECTION_QUESTION] == 0 && (rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP))
         return NULL; /* servers that did not get as far as the question (RFC 6891 section 7) */
     if (h.count[SECTION_QUESTION] != 1 || msg_question_read(wire, &q, &end) != ST_OK)
-        return "no question";
+        return no_question;
     if (q.type != x->lookup->asked_type || q.rclass != CLASS_IN ||
         !name_equal(q.name.w, x->lookup->asked.w))
         return "another question";
@@ -285,7 +287,9 @@ static void ignore(struct resolver *r, struct exchange *x, const struct netaddr 
     note(l, now, WHY_REPLY_MISMATCH, &d);
     r->count.upstream_mismatch++;
     x->mismatch = text;
-    if (++x->mismatches < LIMIT_MISMATCHES && x->transport == TRANSPORT_UDP)
+    /* Who knows the ID and leaves the question out need not be waited for: that is the server, or
+     * one who would be believed anyway. */
+    if (text != no_question && ++x->mismatches < LIMIT_MISMATCHES && x->transport == TRANSPORT_UDP)
         return;
     struct cut_address *a = &l->cut.address[x->address];
     a->bad |= a->tcp;

@@ -320,6 +320,7 @@ void reply_take(struct resolver *r, struct lookup *l, const struct msg *m, struc
     case KIND_RCODE:
     case KIND_MALFORMED:
         a->bad = true;
+        a->weak = rd->weak;
         break;
     }
 }

@@ -99,7 +99,10 @@ static enum stage_result settled(struct query *q, const struct local_answer *a)
 {
     struct resolver *r = q->role;
     r->count.local++;
-    q->reply.flags |= MSG_AA;
+    /* Records of the configuration are nobody's authority; a zone that is answered here is ours
+     * (RFC 6303 section 3). */
+    if (a->at != NULL || (a->says != LOCAL_DATA && a->says != LOCAL_ALIAS))
+        q->reply.flags |= MSG_AA;
     if (a->blocked)
         q->reply.ede = EDE_BLOCKED;
     if (a->says == LOCAL_DATA || a->says == LOCAL_ALIAS) {

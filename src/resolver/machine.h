@@ -147,6 +147,7 @@ struct cut_address {
     bool edns_again;     /* tried with it once more, for the sake of signatures */
     bool truncated;      /* over TCP because the answer does not fit into UDP */
     uint16_t waited_ms;  /* for replies that did not come */
+    bool weak;           /* all that its reply lacked was authority */
 };
 
 struct cut {
@@ -154,7 +155,9 @@ struct cut {
     uint8_t labels;
     bool from_cache;
     bool forward, fallback, here; /* struct route */
-    uint64_t dies_us;             /* mono time at which the delegation runs out */
+    bool lenient;      /* none of its servers has authority: what they say is taken all the same */
+    bool looked_again; /* for addresses that became known meanwhile */
+    uint64_t dies_us;  /* mono time at which the delegation runs out */
     uint8_t servers, addresses, tries;
     struct cut_server server[LIMIT_DELEGATION_SERVERS];
     struct cut_address address[CUT_ADDRESSES];
@@ -319,6 +322,7 @@ struct reading {
     struct rrset soa;   /* NXDOMAIN, NODATA: count 0 if there was none */
     struct rrset ns;    /* REFERRAL; UPWARD: what it named */
     bool too_long;      /* the DNAME's target does not fit (RFC 6672 section 2.2) */
+    bool weak;          /* LAME: for want of AA alone */
     const char *text;
 };
 
@@ -452,6 +456,9 @@ void cut_servers(struct cut *c, const struct rrset *ns);
 /* Adds addresses of the cut's server k from an RRset. */
 void cut_add(struct resolver *r, struct cut *c, unsigned k, const struct rrset *set);
 void cut_addresses_cached(struct resolver *r, struct lookup *l, struct now now);
+/* An address that some server may have; that an unknown server may have and be asked at. Root hints
+ * are the configuration's, and need only be possible. */
+bool address_possible(const struct resolver *r, const struct netaddr *a);
 bool address_usable(const struct resolver *r, const struct netaddr *a);
 
 /* prime.c */

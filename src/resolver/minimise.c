@@ -18,5 +18,8 @@ void minimise(const struct resolver *r, struct lookup *l)
     if (l->shown >= n)
         return;
     name_copy(l->asked.w, name_skip(l->at, n - l->shown));
-    l->asked_type = RR_A; /* section 2.1: the type that stands out least */
+    /* Section 2.1: the type that stands out least; but the servers of the root and of top-level
+     * domains get little else than such questions, and with NS they tell a zone that they serve
+     * themselves, too, from a name. */
+    l->asked_type = l->cut.labels <= 1 ? RR_NS : RR_A;
 }

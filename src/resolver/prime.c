@@ -17,7 +17,7 @@ static void cut_hints(struct resolver *r, struct cut *c)
         while (k < c->servers && !name_equal(c->server[k].name.w, h->server.w))
             k++;
         struct netaddr a = h->address;
-        if (k == c->servers || c->addresses == CUT_ADDRESSES || !address_usable(r, &a))
+        if (k == c->servers || c->addresses == CUT_ADDRESSES || !address_possible(r, &a))
             continue;
         if (a.port == 0)
             a.port = r->opt->upstream_port;

@@ -302,6 +302,26 @@ static bool good_aliases(struct resolver *r, struct lookup *l, struct reading *r
     return true;
 }
 
+/* The zone's own signatures are on what a reply says of a name, or denies: no other zone, further
+ * down on the same servers, has spoken. */
+static bool zone_speaks(const struct lookup *l, const uint8_t *zone, const uint8_t *name)
+{
+    for (unsigned i = 0; i < l->reply.n; i++) {
+        const struct reply_set *s = &l->reply.set[i];
+        uint16_t type = s->set.type;
+        struct rdata_iter it = rdata_iter(&s->sigs);
+        struct rrsig v;
+        if (s->section == SECTION_AUTHORITY
+                ? type != RR_SOA && type != RR_NSEC && type != RR_NSEC3
+                : s->section != SECTION_ANSWER || !name_equal(s->set.owner, name))
+            continue;
+        for (struct bytes rd; rdata_iter_next(&it, &rd);)
+            if (rrsig_read(rd, &v) && v.covered == type && name_equal(v.signer, zone))
+                return true;
+    }
+    return false;
+}
+
 /* No signature, or another zone's: a zone further down may be on the same servers. */
 static bool deepen(struct resolver *r, struct lookup *l, const struct verdict *v, struct now now)
 {
@@ -309,7 +329,10 @@ static bool deepen(struct resolver *r, struct lookup *l, const struct verdict *v
     if (l->deepened || (v->reason != TRUST_NO_SIGNATURE && v->reason != TRUST_WRONG_SIGNER &&
                         v->reason != TRUST_NO_PROOF))
         return false;
-    if (v->type == RR_NSEC || v->type == RR_NSEC3 || v->type == RR_SOA)
+    bool denial = v->type == RR_NSEC || v->type == RR_NSEC3 || v->type == RR_SOA;
+    if ((denial || v->reason == TRUST_NO_PROOF) && zone_speaks(l, l->walk.at->zone.w, v->owner.w))
+        return false;
+    if (denial)
         to = l->asked.w;
     if (l->asked_type == RR_DS && name_equal(to, l->asked.w) && !name_is_root(to))
         to = name_parent(to);
