@@ -244,6 +244,11 @@ static enum status walk(struct walker *w, const uint8_t *target, struct ground *
     }
     if (st == ST_OK) {
         ret->why = chain_verdict(c);
+        /* As the resolver: an anchor is no parent's DS. */
+        if (ret->why.trust == TRUST_INSECURE && !anchors_usable(anchor)) {
+            ret->why.trust = ret->why.by.trust = TRUST_BOGUS;
+            ret->why.reason = ret->why.by.reason = TRUST_ANCHOR_UNUSABLE;
+        }
         ret->trust = ret->why.trust;
         if (ret->trust == TRUST_SECURE)
             ret->keys = chain_take_keys(c);

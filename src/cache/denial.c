@@ -342,7 +342,8 @@ static enum seen take_seen(struct search *s, const struct params *p, const uint8
 
 /* From the zone downward to the first name that does not exist; if its parent is known to exist,
  * the two are the closest encloser proof (RFC 5155 section 8.3). Downward, because names under
- * attack are often deep below where nothing exists. */
+ * attack are often deep below where nothing exists. That the zone's own name exists needs no
+ * record: without it there is no proof for others, but its wildcard can be used (section 8.8). */
 static bool enclose(struct search *s, const struct params *p)
 {
     uint8_t hash[2][NSEC3_HASH];
@@ -355,11 +356,14 @@ static bool enclose(struct search *s, const struct params *p)
             return false;
         shard_lock(s->at.shard);
         enum seen now = seen(s, p, hash[turn], &e);
-        bool took = now == SEEN_COVER && last == SEEN_MATCH && take(s, e) != NULL;
+        bool exists = last == SEEN_MATCH || labels == s->at.labels + 1u;
+        bool took = now == SEEN_COVER && exists && take(s, e) != NULL;
         shard_unlock(s->at.shard);
         if (took) {
             s->expander = s->ret->proofs;
             s->encloser = labels - 1;
+            if (last != SEEN_MATCH)
+                return true;
             return take_seen(s, p, hash[turn ^ 1], true, &v) == SEEN_MATCH && !hides(v.bitmap);
         }
         if (now == SEEN_COVER)

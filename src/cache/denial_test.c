@@ -478,6 +478,33 @@ TEST(denial_nsec3_under_a_cut)
     end(&b);
 }
 
+/* RFC 5155 section 8.8, RFC 8198 section 5.3: that the zone's own name exists is known without its
+ * record, so a record that covers the name alone lets the wildcard speak, and proves nothing else.
+ */
+TEST(denial_nsec3_wildcard_below_the_zone)
+{
+    struct bench b;
+    struct made m;
+    struct name z = nm("example.");
+    uint8_t hash[NSEC3_HASH], before[NSEC3_HASH], after[NSEC3_HASH];
+    begin(&b, 1 << 20);
+    put_soa(&b, "example.", 100, at(0));
+    hash_of(&b, "b.example.", &rightly, hash);
+    memcpy(before, hash, sizeof before);
+    memcpy(after, hash, sizeof after);
+    before[NSEC3_HASH - 1]--;
+    after[NSEC3_HASH - 1]++;
+    REQUIRE(before[NSEC3_HASH - 1] != 0xff && after[NSEC3_HASH - 1] != 0);
+    made_nsec3(&m, z.w, before, after, data3, &rightly);
+    denial_put(b.d, z.w, &m.set, &m.sigs, 100, at(0));
+    CHECK_EQ(find(&b, "b.example.", RR_A, at(1)), DENIAL_WILDCARD);
+    CHECK(name_equal(b.f.wildcard.w, nm("*.example.").w));
+    CHECK_EQ(b.f.proofs, 1);
+    CHECK_EQ(find(&b, "x.b.example.", RR_A, at(1)), DENIAL_WILDCARD);
+    CHECK_EQ(find(&b, "c.example.", RR_A, at(1)), DENIAL_NONE);
+    end(&b);
+}
+
 /* --- Forgetting --- */
 
 /* The zone changed: what the new record denies is no longer said, nor what denied the new one. */

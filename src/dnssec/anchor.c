@@ -11,6 +11,8 @@ struct anchor_set {
     struct rrset set;
     const uint8_t *passed_at; /* while a file is read: the first anchor that was passed over */
     const char *passed_why;
+    uint8_t spare[4 + DS_DIGEST_MAX]; /* the first one that is not supported */
+    uint8_t spare_n;
     uint8_t rdata[LIMIT_DS_TRIED * (2 + 4 + DS_DIGEST_MAX)];
 };
 
@@ -19,7 +21,7 @@ struct anchors {
     struct anchor_set *set[LIMIT_ANCHORS];
 };
 
-/* A zone with anchors that are all so is as good as not signed (RFC 4035 section 5.2). */
+/* A zone with anchors that are all so cannot be checked, and so is not believed. */
 static const char unsupported[] = "its algorithm or its digest is not supported here";
 
 struct anchors *anchors_new(void)
@@ -103,10 +105,9 @@ enum status anchor_ds_check(struct bytes rdata)
     return ds.digest.n == digest_length(ds.digest_type) ? ST_OK : ST_EFORMAT;
 }
 
-enum status anchors_add_ds(struct anchors *a, const uint8_t *zone, struct bytes rdata)
+static enum status add(struct anchors *a, const uint8_t *zone, struct bytes rdata)
 {
     struct anchor_set *s;
-    TRY(anchor_ds_check(rdata));
     TRY(set_of(a, zone, &s));
     struct rdata_iter it = rdata_iter(&s->set);
     for (struct bytes rd; rdata_iter_next(&it, &rd);)
@@ -122,6 +123,26 @@ enum status anchors_add_ds(struct anchors *a, const uint8_t *zone, struct bytes 
     s->set.rdata_size = (uint32_t)wr_len(&w);
     s->set.count++;
     return ST_OK;
+}
+
+enum status anchors_add_ds(struct anchors *a, const uint8_t *zone, struct bytes rdata)
+{
+    TRY(anchor_ds_check(rdata));
+    return add(a, zone, rdata);
+}
+
+enum status anchors_add_unusable(struct anchors *a, const uint8_t *zone, struct bytes rdata)
+{
+    return rdata.n > 4 && rdata.n <= 4 + DS_DIGEST_MAX ? add(a, zone, rdata) : ST_EFORMAT;
+}
+
+bool anchors_usable(const struct rrset *set)
+{
+    struct rdata_iter it = rdata_iter(set);
+    for (struct bytes rd; rdata_iter_next(&it, &rd);)
+        if (anchor_ds_check(rd) == ST_OK)
+            return true;
+    return false;
 }
 
 enum status anchors_add_builtin(struct anchors *a)
@@ -209,12 +230,26 @@ enum status anchor_pass(struct anchor_file *f, const uint8_t *zone, const uint8_
     return st;
 }
 
+/* One that nobody here can check: that there is one is remembered. */
+static enum status pass_ds(struct anchor_file *f, const uint8_t *zone, struct bytes rdata,
+                           const uint8_t *at)
+{
+    struct anchor_set *s;
+    TRY(anchor_pass(f, zone, at, unsupported));
+    TRY(set_of(f->to, zone, &s));
+    if (s->spare_n == 0 && rdata.n <= sizeof s->spare) {
+        memcpy(s->spare, rdata.p, rdata.n);
+        s->spare_n = (uint8_t)rdata.n;
+    }
+    return ST_OK;
+}
+
 static enum status take_ds(struct anchor_file *f, const uint8_t *zone, struct bytes rdata,
                            const uint8_t *at)
 {
     enum status st = anchors_add_ds(f->to, zone, rdata);
     if (st == ST_EUNSUPPORTED)
-        return anchor_pass(f, zone, at, unsupported);
+        return pass_ds(f, zone, rdata, at);
     if (st == ST_EFORMAT)
         return anchor_tell(f, at, "bad-anchor", "a digest has 20, 32 or 48 bytes (types 1, 2, 4)",
                            "this DS cannot be read");
@@ -236,8 +271,10 @@ static enum status take_dnskey(struct anchor_file *f, const uint8_t *zone, struc
     if (k.flags & DNSKEY_REVOKE)
         return anchor_pass(f, zone, at, "its key is revoked");
     enum status st = dnskey_open(rdata, &key);
-    if (st == ST_EUNSUPPORTED)
-        return anchor_pass(f, zone, at, unsupported);
+    if (st == ST_EUNSUPPORTED) {
+        TRY(ds_write(DS_SHA256, zone, rdata, &w));
+        return pass_ds(f, zone, wr_done(&w), at);
+    }
     if (st == ST_EFORMAT)
         return anchor_tell(f, at, "bad-key", "was the line cut or changed when it was copied?",
                            "the public key of this DNSKEY is malformed");
@@ -260,7 +297,8 @@ enum status anchor_take(struct anchor_file *f, const uint8_t *zone, uint16_t typ
 }
 
 /* Every zone must have a DS that can be used; but one below the root that only has anchors of
- * other algorithms counts as not signed, which is worth a warning. */
+ * other algorithms does not keep the server from starting: nothing of that zone is believed, which
+ * is worth a warning. */
 static enum status check_whole(const struct anchor_file *f)
 {
     char buf[NAME_TEXT_MAX];
@@ -273,17 +311,16 @@ static enum status check_whole(const struct anchor_file *f)
         struct anchor_set *s = f->to->set[i];
         if (s->set.count > 0)
             continue;
-        enum status st = anchor_tell(f, s->passed_at, "no-anchor",
-                                     "the zone could not be validated at all: get its present keys",
-                                     "no trust anchor of %.200s counts: %s",
-                                     name_str(s->zone.w, buf), s->passed_why);
-        if (s->passed_why != unsupported || name_is_root(s->zone.w))
+        bool goes = s->passed_why == unsupported && !name_is_root(s->zone.w) && s->spare_n > 0;
+        enum status st = anchor_tell(
+            f, s->passed_at, "no-anchor",
+            goes ? "questions for names in the zone end in SERVFAIL: get its present keys"
+                 : "the zone could not be validated at all: get its present keys",
+            "no trust anchor of %.200s counts: %s", name_str(s->zone.w, buf), s->passed_why);
+        if (!goes)
             return st;
         f->d->severity = SEV_WARNING;
-        free(s);
-        f->to->n--;
-        for (unsigned k = i; k < f->to->n; k++)
-            f->to->set[k] = f->to->set[k + 1];
+        TRY(anchors_add_unusable(f->to, s->zone.w, bytes_of(s->spare, s->spare_n)));
     }
     return ST_OK;
 }
@@ -299,6 +336,7 @@ static struct anchors *copy(const struct anchors *a)
         }
         *s = *a->set[i];
         s->passed_at = NULL;
+        s->spare_n = 0;
         c->set[c->n++] = set_own(s);
     }
     return c;

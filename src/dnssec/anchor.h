@@ -22,6 +22,12 @@ enum status anchors_add_builtin(struct anchors *a) MUST_USE;
 /* Adds a DS (its RDATA). Twice the same is once. ST_EFORMAT (malformed, or a digest of the wrong
  * length), ST_EUNSUPPORTED (algorithm or digest), ST_ELIMIT, ST_ENOMEM. */
 enum status anchors_add_ds(struct anchors *a, const uint8_t *zone, struct bytes ds) MUST_USE;
+/* The same for one that nobody here can check, so that nothing of the zone is believed: whoever
+ * gave an anchor wants the zone checked, other than a parent who gives a DS (RFC 4035 section 5.2).
+ */
+enum status anchors_add_unusable(struct anchors *a, const uint8_t *zone, struct bytes ds) MUST_USE;
+/* Whether one of a zone's anchors can be checked here. */
+bool anchors_usable(const struct rrset *set);
 /* Adds what a file holds, in one of these forms, told apart by how it begins:
  * - lines of DS or DNSKEY records as in a master file (owner, optional TTL and class; comments;
  *   parentheses). Of a DNSKEY the DS with SHA-256 is added; a revoked one is passed over, and so is
@@ -29,8 +35,8 @@ enum status anchors_add_ds(struct anchors *a, const uint8_t *zone, struct bytes 
  *   that is VALID or MISSING (RFC 5011 section 4);
  * - BIND's statements trust-anchors, managed-keys and trusted-keys;
  * - IANA's root-anchors.xml (RFC 9718): a KeyDigest counts if wall_s lies in its validity.
- * A zone below the root whose anchors are all of algorithms or digests not supported here counts as
- * not signed, as one whose DS are: none is added, and *d holds a warning.
+ * A zone below the root whose anchors are all of algorithms or digests not supported here: one is
+ * added (see anchors_usable()), and *d holds a warning.
  * On any failure nothing was added and *d (may be NULL) says why, with file, line, column and a
  * hint; d->file is `file`, borrowed. ST_ESYNTAX, ST_ELIMIT, ST_ENOMEM. */
 enum status anchors_add_file(struct anchors *a, const char *file, struct bytes text,

@@ -281,8 +281,8 @@ TEST(anchor_files_add_up)
     anchors_free(a);
 }
 
-/* RFC 4035 section 5.2: a zone known only by algorithms that we have not counts as not signed. Not
- * the root, and not one whose key was revoked: there somebody must do something. */
+/* A zone known only by algorithms that we have not is not believed, but no reason not to start. Not
+ * so the root, and one whose key was revoked: there somebody must do something. */
 TEST(anchors_of_other_algorithms_are_a_warning)
 {
     static const char DSA[] = "dsa. DS 2854 3 1 46e4ffc6e9a4793b488954bd3f0cc6af0dfb201b\n";
@@ -297,8 +297,12 @@ TEST(anchors_of_other_algorithms_are_a_warning)
     CHECK_EQ(d.line, 1);
     CHECK_STR(d.code, "no-anchor");
     REQUIRE(anchors_at(a, 0) != NULL);
-    CHECK(anchors_at(a, 0)->owner[1] == 'r');
-    CHECK(anchors_at(a, 1) == NULL);
+    CHECK(anchors_at(a, 0)->owner[1] == 'd');
+    CHECK_EQ(anchors_at(a, 0)->count, 1);
+    CHECK(!anchors_usable(anchors_at(a, 0)));
+    CHECK(anchors_at(a, 1)->owner[1] == 'r');
+    CHECK(anchors_usable(anchors_at(a, 1)));
+    CHECK(anchors_at(a, 2) == NULL);
     anchors_free(a);
 }
 

@@ -125,3 +125,30 @@ TEST(nsec3_many_iterations_must_fit)
     }
     nsec3_hasher_free(h);
 }
+
+/* RFC 5155 section 10.3: more than was ever allowed is insecure, and costs no hash. */
+TEST(nsec3_hopeless_iterations)
+{
+    struct nsec3_hasher *h = nsec3_hasher_new();
+    REQUIRE(h != NULL);
+    for (unsigned i = 0; i < 2; i++) {
+        struct test_set s;
+        struct budget budget = {.spent = {0}};
+        struct name zone, n;
+        char rdata[128];
+        snprintf(rdata, sizeof rdata, "1 0 %u - 00000000000000000000000000000001 A",
+                 LIMIT_NSEC3_ITERATIONS_MOST + i);
+        REQUIRE(name_from("example.", &zone) == ST_OK && name_from("www.example.", &n) == ST_OK);
+        test_set_make(&s, "00000000000000000000000000000000.example.", RR_NSEC3, 300, rdata);
+        struct proofs p = {zone.w, &s.set, 1, h, &budget};
+        enum proof want = i == 0 ? PROOF_FAILS : PROOF_ITERATIONS;
+        CHECK_EQ(proof_no_name(&p, n.w), want);
+        CHECK_EQ(proof_expansion(&p, n.w, 1), want);
+        CHECK_EQ(budget.spent[BUDGET_LONG_HASHES] == 0, i == 1);
+        budget.spent[BUDGET_LONG_HASHES] = 0;
+        CHECK_EQ(proof_no_type(&p, n.w, RR_A), want);
+        budget.spent[BUDGET_LONG_HASHES] = 0;
+        CHECK_EQ(proof_unsigned(&p, n.w), want);
+    }
+    nsec3_hasher_free(h);
+}

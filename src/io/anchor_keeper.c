@@ -47,6 +47,7 @@ void anchor_keeper_free(struct anchor_keeper *k)
         free(k->point[i]);
     pthread_mutex_destroy(&k->change);
     pthread_mutex_destroy(&k->lock);
+    anchors_free(k->unusable);
     free(k->dir);
     free(k);
 }
@@ -227,14 +228,26 @@ static void drop_unwanted(struct anchor_keeper *k)
     pthread_mutex_unlock(&k->lock);
 }
 
+static enum status add_unusable(struct anchors *to, const struct rrset *set)
+{
+    struct rdata_iter it = rdata_iter(set);
+    for (struct bytes rd; rdata_iter_next(&it, &rd);)
+        TRY(anchors_add_unusable(to, set->owner, rd));
+    return ST_OK;
+}
+
 static enum status configure_all(struct anchor_keeper *k, const struct anchors *configured,
                                  struct text *say)
 {
     const struct rrset *set;
     for (unsigned i = 0; i < k->n; i++)
         k->point[i]->wanted = false;
+    anchors_free(k->unusable);
+    k->unusable = anchors_new();
+    if (k->unusable == NULL)
+        return ST_ENOMEM;
     for (unsigned i = 0; (set = anchors_at(configured, i)) != NULL; i++)
-        TRY(configure(k, set, say));
+        TRY(anchors_usable(set) ? configure(k, set, say) : add_unusable(k->unusable, set));
     drop_unwanted(k);
     atomic_fetch_add(&k->version, 1);
     return ST_OK;
@@ -255,6 +268,10 @@ enum status anchor_keeper_take(struct anchor_keeper *k, const struct anchors *co
         if (st == ST_ENOTFOUND) /* the trust point is gone; everybody was told */
             st = ST_OK;
     }
+    const struct rrset *set;
+    for (unsigned i = 0;
+         st == ST_OK && k->unusable != NULL && (set = anchors_at(k->unusable, i)) != NULL; i++)
+        st = add_unusable(a, set);
     *ret_version = atomic_load(&k->version);
     pthread_mutex_unlock(&k->change);
     if (st == ST_OK)

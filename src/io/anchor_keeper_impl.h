@@ -23,6 +23,7 @@ struct anchor_keeper {
     pthread_mutex_t lock;   /* of all that follows, held for moments; to write: both */
     struct anchor_point *point[LIMIT_ANCHORS];
     unsigned n;
+    struct anchors *unusable; /* of the configuration, that nobody can follow; under `change` */
     _Atomic uint64_t version;
     struct anchor_counters count;
 };

@@ -54,7 +54,8 @@ enum status anchors_copy(const struct anchors *a, struct anchors **ret)
     for (unsigned i = 0; st == ST_OK && (set = anchors_at(a, i)) != NULL; i++) {
         struct rdata_iter it = rdata_iter(set);
         for (struct bytes rd; st == ST_OK && rdata_iter_next(&it, &rd);)
-            st = anchors_add_ds(fresh, set->owner, rd);
+            st = anchors_usable(set) ? anchors_add_ds(fresh, set->owner, rd)
+                                     : anchors_add_unusable(fresh, set->owner, rd);
     }
     if (st == ST_OK)
         *ret = fresh;

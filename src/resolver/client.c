@@ -529,6 +529,9 @@ static void fill(struct query *q, struct lookup *l, char text[EDE_TEXT_MAX])
         (void)fail(q, RCODE_SERVFAIL, reason_ede((enum reason)(why != 0 ? why : l->why)));
         if (why != 0)
             q->reply.ede_text = words;
+        /* A circle is shown whole. */
+        for (unsigned i = 0; why == WHY_ALIAS_LOOP && i < l->answers; i++)
+            answer_put(&q->answer, SECTION_ANSWER, ANSWER_ALIAS, false, &l->answer[i]);
         return;
     }
     bool more = wants_dnssec(q);

@@ -163,6 +163,12 @@ static bool need_keys(struct resolver *r, struct lookup *l, struct now now)
     if (res.trust == TRUST_INSECURE) {
         struct verdict v = {
             .trust = TRUST_INSECURE, .reason = res.reason, .by = res, .type = RR_DNSKEY};
+        /* Whoever gave an anchor wants the zone checked: a parent's word is not. */
+        const struct rrset *anchor = anchors_find(r->opt->anchors, w->zone.w);
+        if (anchor != NULL && anchor->rdata == w->ds.rdata) {
+            v.trust = v.by.trust = TRUST_BOGUS;
+            v.reason = v.by.reason = TRUST_ANCHOR_UNUSABLE;
+        }
         name_copy(v.owner.w, w->zone.w);
         return settle_bad(r, l, w->zone.w, w->zone.w, &v,
                           MIN(w->ds.ttl, (uint32_t)LIMIT_KEYRING_MAX_S), now);

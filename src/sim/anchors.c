@@ -15,7 +15,10 @@ enum status internet_anchors_add(const struct internet *in, const uint8_t *zone,
         if ((get_be16(rd.p) & DNSKEY_SEP) == 0)
             continue;
         TRY(ds_write(DS_SHA256, zone_origin(z), rd, &w));
-        TRY(anchors_add_ds(a, zone_origin(z), wr_done(&w)));
+        enum status st = anchors_add_ds(a, zone_origin(z), wr_done(&w));
+        if (st == ST_EUNSUPPORTED)
+            st = anchors_add_unusable(a, zone_origin(z), wr_done(&w));
+        TRY(st);
     }
     return ST_OK;
 }
