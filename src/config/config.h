@@ -158,8 +158,8 @@ struct config {
         struct config_addrs outgoing;
         uint32_t upstream_port, udp_size;
         uint32_t minimise, nxdomain_cut;
-        bool random_case, cookies, ipv4, ipv6, prime, query_loopback, validate, rsa_sha1,
-            aggressive, error_reporting;
+        bool minimise_ns, random_case, cookies, ipv4, ipv6, prime, query_loopback, validate,
+            rsa_sha1, aggressive, error_reporting;
         struct {
             struct config_anchor *v;
             size_t n;

@@ -99,6 +99,7 @@ static bool accepts_number(const struct option *o, uint64_t v)
 
 static void check_number(const struct option *o)
 {
+    test_point(accepts(o, "0") == (o->min == 0), "%s and 0 without a unit", o->path);
     test_point(accepts_number(o, o->min), "%s takes %llu", o->path, (unsigned long long)o->min);
     test_point(accepts_number(o, o->max), "%s takes %llu", o->path, (unsigned long long)o->max);
     test_point(!accepts_number(o, o->max + 1), "%s refuses %llu", o->path,

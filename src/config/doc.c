@@ -100,7 +100,7 @@ static void schema_type(const struct option *o, struct json *j)
         json_kv_str(j, "pattern",
                     o->type == OPT_SIZE  ? "^[0-9]+(k|K|KiB|M|MiB|G|GiB)?$"
                     : o->type == OPT_SEC ? "^[0-9]+(s|m|h|d|w)?$"
-                                         : "^[0-9]+(ms|s|m|h)$");
+                                         : "^(0|[0-9]+(ms|s|m|h))$");
         break;
     case OPT_WORD:
         json_str(j, "string");

@@ -50,7 +50,8 @@ static bool uint_read(const struct value_reader *vr, const struct option *o, con
     size_t used;
     const struct unit *u = units_of(o);
     if (number_read(text, n, &v, &used)) {
-        while (u->name != NULL &&
+        /* Nothing is nothing in every unit. */
+        while (u->name != NULL && !(v == 0 && used == n) &&
                (strlen(u->name) != n - used || memcmp(u->name, text + used, n - used) != 0))
             u++;
         if (u->name != NULL && v <= UINT64_MAX / u->factor) {

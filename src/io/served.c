@@ -246,6 +246,7 @@ static enum status set_resolver(struct served *s, const struct served_how *how, 
     r->ipv6 = c->resolver.ipv6;
     r->minimise = c->resolver.minimise != 0; /* no, yes, strict */
     r->minimise_strict = c->resolver.minimise == 2;
+    r->minimise_ns = c->resolver.minimise_ns;
     r->cookies = c->resolver.cookies;
     r->random_case = c->resolver.random_case;
     r->nxdomain_cut = (enum nxdomain_cut)c->resolver.nxdomain_cut;

@@ -21,5 +21,5 @@ void minimise(const struct resolver *r, struct lookup *l)
     /* Section 2.1: the type that stands out least; but the servers of the root and of top-level
      * domains get little else than such questions, and with NS they tell a zone that they serve
      * themselves, too, from a name. */
-    l->asked_type = l->cut.labels <= 1 ? RR_NS : RR_A;
+    l->asked_type = l->cut.labels <= 1 || r->opt->minimise_ns ? RR_NS : RR_A;
 }

@@ -75,6 +75,7 @@ struct resolver_options {
     bool ipv4, ipv6;        /* families to use upstream */
     bool minimise;          /* RFC 9156 */
     bool minimise_strict;   /* believes a "no such name" for a part of the name (section 3) */
+    bool minimise_ns;       /* asks for NS then, whoever is asked */
     bool cookies;           /* RFC 7873, upstream */
     bool random_case;       /* the question's letters carry random bits (0x20) */
     enum nxdomain_cut nxdomain_cut;

@@ -32,6 +32,7 @@ static const struct {
 } options[] = {
     RESOLVER("minimise", KIND_BOOL, minimise),
     RESOLVER("minimise-strict", KIND_BOOL, minimise_strict),
+    RESOLVER("minimise-ns", KIND_BOOL, minimise_ns),
     RESOLVER("cookies", KIND_BOOL, cookies),
     RESOLVER("random-case", KIND_BOOL, random_case),
     RESOLVER("nxdomain-cut", KIND_U32, nxdomain_cut),
