@@ -84,10 +84,10 @@ enum {
      * (DNSBomb, CVE-2024-33655: answers collected for one moment). */
     LIMIT_WAITERS = 1000,
     LIMIT_LOOKUPS = 8192,
-    /* Milliseconds for which queries may wait unread at a UDP socket, full batch after full batch;
-     * then those that the cache does not answer are turned away until the socket is empty, or the
-     * kernel's buffer would run over and lose every kind alike. */
-    LIMIT_BEHIND_MS = 30,
+    /* Percent of the kernel's buffer that queries may fill, unread at a UDP socket; then those that
+     * the cache does not answer are turned away until the socket is empty, or the buffer would run
+     * over and lose every kind alike. A quarter of it may be what was read already. */
+    LIMIT_BEHIND_PERCENT = 50,
     /* Questions in the second half of an answer's time that make it popular: it is fetched anew. */
     LIMIT_PREFETCH_POPULAR = 4,
     LIMIT_EXCHANGES = 4096,

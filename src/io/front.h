@@ -56,7 +56,7 @@ struct listener {
     bool tcp;
     bool alone;              /* UDP: every answer in a call of its own */
     unsigned refused;        /* UDP: bundles that the kernel did not take, one after the other */
-    uint64_t full_since_us;  /* UDP: every batch since then was full; 0: the last was not */
+    bool behind;             /* UDP: too much waits unread; until a batch is not full */
     unsigned burst;          /* TCP: connections that are probably waiting to be accepted */
     struct loop_timer again; /* TCP: accept again after the descriptors ran out */
 };

@@ -4,6 +4,7 @@
 #include "io/front.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
@@ -167,15 +168,20 @@ static void send_all(struct front *f, struct listener *l, struct udp_batch *b, s
     }
 }
 
-/* Whether queries have waited unread for too long, now that n came at once. The clock stands while
- * the socket is read, so a burst that is gone after one turn never counts. */
-static bool is_behind(struct listener *l, int n, struct now now)
+/* Whether too much waits unread, now that n came at once. The kernel is asked only where some of it
+ * may have to be looked up, and more is there than one turn takes. */
+static bool is_behind(struct listener *l, int n)
 {
+    uint32_t mem[SK_MEMINFO_VARS];
+    socklen_t size = sizeof mem;
     if (n < UDP_BATCH)
-        l->full_since_us = 0;
-    else if (l->full_since_us == 0)
-        l->full_since_us = now.mono_us;
-    return l->full_since_us != 0 && now.mono_us - l->full_since_us > LIMIT_BEHIND_MS * 1000u;
+        l->behind = false;
+    else if (!l->behind && l->front->after != NULL &&
+             getsockopt(l->w.fd, SOL_SOCKET, SO_MEMINFO, mem, &size) == 0 &&
+             size > SK_MEMINFO_RCVBUF * sizeof *mem)
+        l->behind = (uint64_t)mem[SK_MEMINFO_RMEM_ALLOC] * 100 >
+                    (uint64_t)mem[SK_MEMINFO_RCVBUF] * LIMIT_BEHIND_PERCENT;
+    return l->behind;
 }
 
 void udp_ready(struct loop_watch *watch, uint32_t events)
@@ -192,13 +198,13 @@ void udp_ready(struct loop_watch *watch, uint32_t events)
             b->rx[i].msg_hdr.msg_controllen = CONTROL;
         int n = recvmmsg(watch->fd, b->rx, UDP_BATCH, MSG_DONTWAIT, NULL);
         if (n <= 0) {
-            l->full_since_us = 0;
+            l->behind = false;
             break;
         }
         f->count->udp_queries += (unsigned)n;
         f->count->udp_batches++;
         unsigned answers = 0;
-        bool behind = is_behind(l, n, f->loop->now);
+        bool behind = is_behind(l, n);
         if (n >= AHEAD_LEAST && f->service.ahead != NULL)
             look_ahead(f, b, n);
         for (int i = 0; i < n; i++) {
