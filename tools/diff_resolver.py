@@ -334,7 +334,7 @@ def start_banyan(tmp, roots):
     conf = os.path.join(tmp, 'banyan.yaml')
     with open(conf, 'w') as f:
         f.write(f'server:\n  listen: [{ADDRESS["banyan"]}@53]\n  workers: 2\ncontrol:\n  socket: "{tmp}/ctl"\n'
-                f'resolver:\n  enabled: yes\n  root-hints: {roots}\n')
+                f'resolver:\n  enabled: yes\n  root-hints: {roots}\n  query-loopback: yes\n  special-zones: no\n  validate: no\n')
     return [find('banyand'), '--config', conf]
 
 
@@ -416,7 +416,7 @@ class Inside:
                 if is_answer(got) and got.rcode == 'NOERROR':
                     break
                 time.sleep(0.25)
-            self.ok(is_answer(got) and got.rcode == 'NOERROR', f'{where} resolves', [str(got)])
+            self.ok(is_answer(got) and got.rcode == 'NOERROR', f'{where} resolves', [f'{got.rcode} {got.ede}' if is_answer(got) else str(got)])
 
     def stop(self):
         for c in self.children:
