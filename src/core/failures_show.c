@@ -71,11 +71,23 @@ static void head(const char *const *word, struct text *out)
     text_char(out, '\n');
 }
 
+/* What every row begins with; returns where it stands in the text. */
+static size_t row_begin(const struct incident_seen *s, struct text *out)
+{
+    char rcode[24];
+    size_t from = out->n;
+    put_question(s, from, out);
+    text_str(out, rcode_str(s->what->rcode, rcode));
+    text_pad(out, from, COL_TIME);
+    put_ms(s->what->took_us, out);
+    text_pad(out, from, COL_COUNT);
+    return from;
+}
+
 void failures_table(const struct incident_list *l, struct text *out)
 {
     static const char *const words[] = {"last",  "question", "client", "answer",
                                         "after", "times",    "why",    NULL};
-    char rcode[24];
     if (l->n == 0) {
         text_str(out, "no such failure is known\n");
         return;
@@ -83,12 +95,7 @@ void failures_table(const struct incident_list *l, struct text *out)
     head(words, out);
     for (size_t i = 0; i < l->n; i++) {
         const struct incident_seen *s = &l->v[i];
-        size_t from = out->n;
-        put_question(s, from, out);
-        text_str(out, rcode_str(s->what->rcode, rcode));
-        text_pad(out, from, COL_TIME);
-        put_ms(s->what->took_us, out);
-        text_pad(out, from, COL_COUNT);
+        size_t from = row_begin(s, out);
         text_uint(out, s->count);
         text_pad(out, from, COL_WHY);
         text_fmt(out, "%s: ", reason_word((enum reason)s->what->why));
@@ -115,7 +122,6 @@ void slow_table(const struct incident_list *l, struct text *out)
 {
     static const char *const words[] = {"when",  "question",   "client", "answer",
                                         "after", "waited for", NULL};
-    char rcode[24];
     if (l->n == 0) {
         text_str(out, "no such answer is known\n");
         return;
@@ -123,12 +129,7 @@ void slow_table(const struct incident_list *l, struct text *out)
     head(words, out);
     for (size_t i = 0; i < l->n; i++) {
         const struct incident_seen *s = &l->v[i];
-        size_t from = out->n;
-        put_question(s, from, out);
-        text_str(out, rcode_str(s->what->rcode, rcode));
-        text_pad(out, from, COL_TIME);
-        put_ms(s->what->took_us, out);
-        text_pad(out, from, COL_COUNT);
+        (void)row_begin(s, out);
         put_waits(&s->what->waits, out);
         text_char(out, '\n');
     }

@@ -311,9 +311,10 @@ static bool zone_speaks(const struct lookup *l, const uint8_t *zone, const uint8
         uint16_t type = s->set.type;
         struct rdata_iter it = rdata_iter(&s->sigs);
         struct rrsig v;
-        if (s->section == SECTION_AUTHORITY
-                ? type != RR_SOA && type != RR_NSEC && type != RR_NSEC3
-                : s->section != SECTION_ANSWER || !name_equal(s->set.owner, name))
+        bool denial = s->section == SECTION_AUTHORITY &&
+                      (type == RR_SOA || type == RR_NSEC || type == RR_NSEC3);
+        bool answer = s->section == SECTION_ANSWER && name_equal(s->set.owner, name);
+        if (!denial && !answer)
             continue;
         for (struct bytes rd; rdata_iter_next(&it, &rd);)
             if (rrsig_read(rd, &v) && v.covered == type && name_equal(v.signer, zone))
